@@ -80,7 +80,6 @@ def export(run: RunFolder, output: Path, precision: str | None = None, search: S
         write_graphs(loaded.network.config, made, copies)
         write_json(made / CHECK, _check_sentences(made, run, search))
         copy_portable(made)
-        write_page(made)
         check_folder(made)
         write_card(made, run, name=output.absolute().name)
         write_page(made)  # it shows the card,

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from seq2seq.portable.engine import Floats, Integers, Weights
+from seq2seq.portable.engine import Floats, Integers
 
 CELL_STATE = ("lstm", "layer_norm_lstm")
 """The cells that have a cell state besides their hidden state."""
@@ -52,10 +52,10 @@ class NumpyEngine:
         copies: the target token that each source token copies, -1 for none.
     """
 
-    def __init__(self, model: Mapping[str, Any], weights: Weights, copies: Sequence[int]) -> None:
+    def __init__(self, model: Mapping[str, Any], weights: Mapping[str, Floats], copies: Sequence[int]) -> None:
         self.model, self.weights, self.copies = model, weights, np.array(copies)
         self.order = None if model["attention"] == "none" else model["attention_order"]
-        self.query_layer = {"gnmt": 0, "luong": model["decoder"]["layers"] - 1}.get(self.order)
+        self.query_layer = {"gnmt": 0, "luong": model["decoder"]["layers"] - 1}.get(self.order or "")
         self.source_table = weights.get("source_embedding.weight", weights["target_embedding.weight"])
         self.output_VF = weights.get("output.weight", weights["target_embedding.weight"])
 
@@ -134,13 +134,13 @@ class NumpyEngine:
             if depth == self.query_layer:
                 context_NX, weights_NS = self._attend(outputs_NX, memory, state.coverage_NS)
         features_NF = self._features(outputs_NX, context_NX, embedded_NX)
-        fed_NX = context_NX if self.order == "gnmt" else features_NF
+        fed_NX = state.fed_NX
+        if decoder["input_feeding"]:
+            fed_NX = features_NF if context_NX is None or self.order != "gnmt" else context_NX
         coverage_NS = state.coverage_NS if weights_NS is None else state.coverage_NS + weights_NS
-        after = State(
-            np.stack(hidden), np.stack(cells), fed_NX if decoder["input_feeding"] else state.fed_NX, coverage_NS
-        )
+        after = State(np.stack(hidden), np.stack(cells), fed_NX, coverage_NS)
         log_probability_NV = log_softmax(features_NF @ self.output_VF.T + self.weights["output.bias"])
-        if self.model["copy"] == "pointer":
+        if self.model["copy"] == "pointer" and weights_NS is not None:
             log_probability_NV = self._copy(log_probability_NV, features_NF, weights_NS, memory.copies_S)
         return log_probability_NV, after, weights_NS
 
@@ -156,7 +156,8 @@ class NumpyEngine:
         sees_input = self.model["decoder"]["readout_sees_input"]
         mixed_NX = self._linear("decoder.readout", joined(outputs_NX, context_NX, embedded_NX if sees_input else None))
         if self.model["decoder"]["readout"] == "maxout":
-            return mixed_NX.reshape(len(mixed_NX), -1, 2).max(2)
+            larger_NF: Floats = mixed_NX.reshape(len(mixed_NX), -1, 2).max(2)
+            return larger_NF
         return np.tanh(mixed_NX)
 
     def _attend(self, query_NH: Floats, memory: Memory, coverage_NS: Floats) -> tuple[Floats, Floats]:
@@ -197,15 +198,14 @@ class NumpyEngine:
 
     def _copy(self, log_probability_NV: Floats, features_NF: Floats, weights_NS: Floats, copies_S: Integers) -> Floats:
         """p(y) = (1 - (1 - g) m) softmax(y) + (1 - g) c(y), in float64; see seq2seq.model.pointer."""
-        tokens_U, place_S = np.unique(copies_S[copies_S >= 0], return_inverse=True)
-        sums_NU = np.zeros((len(weights_NS), len(tokens_U)))
-        np.add.at(sums_NU, (slice(None), place_S), weights_NS[:, copies_S >= 0])
+        tokens_U = np.unique(copies_S[copies_S >= 0])
+        sums_NU = weights_NS.astype(np.float64) @ (copies_S[:, None] == tokens_U)
         sums_NU /= np.maximum(sums_NU.sum(1, keepdims=True), 1)
         gate_N1 = self._linear("pointer.gate", features_NF.astype(np.float64))
         rest_N1 = np.maximum(1 - sums_NU.sum(1, keepdims=True), 0)
         vocabulary_N1 = np.log(np.maximum(sigmoid(gate_N1) + sigmoid(-gate_N1) * rest_N1, TINY))
         copied_NU = np.where(sums_NU == 0, -np.inf, -np.logaddexp(0, gate_N1) + np.log(np.maximum(sums_NU, TINY)))
-        mixed_NV = log_probability_NV + vocabulary_N1.astype(np.float32)
+        mixed_NV: Floats = log_probability_NV + vocabulary_N1.astype(np.float32)
         mixed_NV[:, tokens_U] = np.logaddexp(mixed_NV[:, tokens_U].astype(np.float64), copied_NU)
         return mixed_NV
 
@@ -247,7 +247,7 @@ class NumpyEngine:
 
     def _normalized(self, name: str, inputs_NX: Floats, groups: int = 1) -> Floats:
         """Layer normalization of each of the groups."""
-        parts = inputs_NX.reshape(len(inputs_NX), groups, -1)
+        parts: Floats = inputs_NX.reshape(len(inputs_NX), groups, -1)
         parts = (parts - parts.mean(2, keepdims=True)) / np.sqrt(parts.var(2, keepdims=True) + np.float32(1e-5))
         return parts.reshape(inputs_NX.shape) * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
 
@@ -262,7 +262,8 @@ def summarize(kind: str, states_SD: Floats, last_1D: Floats) -> Floats:
 
 def is_residual(part: Mapping[str, Any], depth: int) -> bool:
     """Whether a layer of encoder or decoder (the lowest is 0) adds its input to its output."""
-    return part["residual_from"] is not None and depth + 1 >= part["residual_from"]
+    first: int | None = part["residual_from"]
+    return first is not None and depth + 1 >= first
 
 
 def joined(*parts_NX: Floats | None) -> Floats:
@@ -272,16 +273,19 @@ def joined(*parts_NX: Floats | None) -> Floats:
 
 def sigmoid(inputs: Floats) -> Floats:
     """1 / (1 + exp(-x)), without overflow."""
-    return np.tanh(inputs * 0.5) * 0.5 + 0.5
+    values: Floats = np.tanh(inputs * 0.5) * 0.5 + 0.5
+    return values
 
 
 def softmax(scores_X: Floats) -> Floats:
     """Over the last dimension."""
-    exponentials_X = np.exp(scores_X - scores_X.max(-1, keepdims=True))
-    return exponentials_X / exponentials_X.sum(-1, keepdims=True)
+    exponentials_X: Floats = np.exp(scores_X - scores_X.max(-1, keepdims=True))
+    shares_X: Floats = exponentials_X / exponentials_X.sum(-1, keepdims=True)
+    return shares_X
 
 
 def log_softmax(logits_NV: Floats) -> Floats:
     """Over the last dimension."""
     shifted_NV = logits_NV - logits_NV.max(-1, keepdims=True)
-    return shifted_NV - np.log(np.exp(shifted_NV).sum(-1, keepdims=True))
+    log_probability_NV: Floats = shifted_NV - np.log(np.exp(shifted_NV).sum(-1, keepdims=True))
+    return log_probability_NV

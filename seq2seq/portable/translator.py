@@ -155,7 +155,7 @@ class Translator:
     @overload
     def translate(
         self,
-        text: Sequence[str],
+        text: list[str] | tuple[str, ...],
         *,
         beam_size: int | None = None,
         n_best: int | None = None,
@@ -165,7 +165,7 @@ class Translator:
 
     def translate(
         self,
-        text: str | Sequence[str],
+        text: str | list[str] | tuple[str, ...],
         *,
         beam_size: int | None = None,
         n_best: int | None = None,

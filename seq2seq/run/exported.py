@@ -9,6 +9,9 @@ from seq2seq.portable.folder import CONFIG, read_config
 
 EXPORTED_CONFIG = CONFIG
 
+UNKNOWN = "not-in-the-exported-folder"
+"""Stands for the training text, so that the built-in corpus is not taken for it."""
+
 
 def exported_settings(folder: Path) -> dict[str, Any]:
     """The settings of a run that its exported folder keeps.
@@ -25,6 +28,7 @@ def exported_settings(folder: Path) -> dict[str, Any]:
                 "source_language": config["languages"]["source"],
                 "target_language": config["languages"]["target"],
                 "source_tag": text["source_tag"],
+                "train": {"source": UNKNOWN, "target": UNKNOWN},
             },
             "tokenizer": {
                 "algorithm": "word" if placeholders.get("whole_words") else "unigram",

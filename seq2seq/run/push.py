@@ -18,8 +18,14 @@ from seq2seq.tokenizer.tokenizer import tokenizer_files
 
 log = logging.getLogger("seq2seq")
 
-EXPORTED = {*FILES, "index.html", "translate.py", "requirements.txt"}
-"""The files of an exported folder, besides the modules that translate.py imports."""
+EXPORTED = {
+    *FILES,
+    *("index.html", "service_worker.js", "manifest.webmanifest", "translate.py", "requirements.txt"),
+}
+"""The files of an exported folder, besides `COPY`."""
+
+COPY = "seq2seq_portable"
+"""The folder in an exported folder with the modules that translate.py imports."""
 
 
 def push_to_hub(folder: str | Path, repository: str, *, private: bool = False, dry_run: bool = False) -> str:
@@ -57,7 +63,7 @@ def files_to_send(folder: Path, repository: str) -> dict[str, Any]:
         RunError, DataError: the folder has no model, or it is damaged.
     """
     if (folder / "config.json").is_file() and not (folder / CONFIG).exists():
-        files = [path for path in folder.iterdir() if path.name in EXPORTED] + [*folder.rglob("*/*.py")]
+        files = [*(folder / name for name in EXPORTED), *folder.glob(f"{COPY}/*")]
         sent = {path.relative_to(folder).as_posix(): path for path in sorted(files) if _is_own_file(path)}
         return sent | {CARD: read_card(folder).encode()}
     run = RunFolder.open(folder)

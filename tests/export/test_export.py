@@ -1,5 +1,6 @@
 """Exporting a run: the folder, what is refused, and the comparison of engines with PyTorch."""
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -96,6 +97,14 @@ def test_an_exported_folder_opens_as_a_run(run, folder, tmp_path):
     export(reopened, tmp_path / "again")
     for name in ("config.json", "model.safetensors", "check.json", "step.onnx"):
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_an_exported_folder_is_not_evaluated_on_another_corpus(recipe, folder):
+    """Its config.json names no text, and the default would be the built-in corpus."""
+    for split in ("test", "validation", "train"):
+        outcome = recipe("evaluate", f"run={folder}", f"split={split}")
+        assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+        assert re.search(r"data\.|no test|not-in-the-exported-folder", outcome.err)
 
 
 def test_check_json_has_twenty_sentences_with_tokens_and_scores(folder):

@@ -18,7 +18,19 @@ from seq2seq.export.config_json import SEARCH, nested_architecture
 from seq2seq.inference import NetworkStepper, PreparedDecoder
 from seq2seq.inference.config import InferencePrecision
 from seq2seq.inference.shortlist import Shortlist
-from seq2seq.model import AttentionKind, CopyKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Tying
+from seq2seq.model import (
+    AttentionKind,
+    BridgeKind,
+    CopyKind,
+    DecoderConfig,
+    EncoderConfig,
+    ModelConfig,
+    Network,
+    Readout,
+    Summary,
+    Tying,
+)
+from seq2seq.model.choices import CellKind
 from seq2seq.model.weights import dequantized, load_weights, save_quantized, save_weights
 from seq2seq.search import SearchConfig, search
 from seq2seq.search.hypothesis import Hypothesis
@@ -42,9 +54,9 @@ OTHER = replace(BEAM, beam_size=3, n_best=2, no_repeat_ngram=2, repetition_penal
 Case = dict[str, Any]
 
 
-def write_folder(folder: Path, model: ModelConfig, precision: str, seed: int) -> Network:
+def write_folder(folder: Path, model: ModelConfig, precision: str, seed: int, spread: float = 1.5) -> Network:
     """Write config.json and model.safetensors; return the network with the weights that were written."""
-    network = random_network(model, seed, dtype=torch.float32)
+    network = random_network(model, seed, spread, dtype=torch.float32)
     folder.mkdir()
     file = folder / "model.safetensors"
     (save_quantized if precision == "int8" else save_weights)(network, file)
@@ -150,6 +162,27 @@ def test_any_model_translates_as_in_torch(tmp_path_factory, data):
         for config, found in zip(configs, results, strict=False):
             for each, sentence in zip(found, sentences, strict=True):
                 check(each["found"], expected(network, sentence, config), TOLERANCE[precision])
+
+
+RELU = ModelConfig(
+    embedding_size=5,
+    encoder=EncoderConfig(cell=CellKind.rnn_relu, layers=2, size=6),
+    summary=Summary.mean,
+    bridge=BridgeKind.linear,
+    decoder=DecoderConfig(cell=CellKind.rnn_relu, layers=2, size=7, readout=Readout.maxout),
+    attention=AttentionKind.general,
+)
+
+
+def test_large_inputs_are_not_rounded(tmp_path):
+    """The integers of int8 end at 4; these states are ten times as large, and so are errors of logits."""
+    network, sentences = write_folder(tmp_path / "model", RELU, "int8", 1, spread=3), random_sentences(1, [3, 6])
+    with torch.no_grad():
+        memory, _ = network.encode(*source_tensors(sentences))
+    assert memory.context_BD.amax() > 20
+    [found] = run([case(tmp_path / "model", sentences, GREEDY)])
+    for each, sentence in zip(found, sentences, strict=True):
+        check(each["found"], expected(network, sentence, GREEDY), 0.05)
 
 
 # ---- what else a translation has ----

@@ -28,7 +28,8 @@ class TableEngine {
     [this.position, this.before] = [this.position + 1, tokens];
   }
   best(totals, wanted) {
-    const sums = (values, row) => [...values].map((value, token) => ({ sum: Math.fround(value + totals[row]), row, token }));
+    const sum = (value, row) => Math.fround(value + totals[row]);
+    const sums = (values, row) => [...values].map((value, token) => ({ sum: sum(value, row), row, token }));
     const all = this.rows.flatMap(sums).filter(({ sum }) => sum > -Infinity);
     return all.sort((a, b) => b.sum - a.sum).slice(0, wanted);
   }

@@ -14,6 +14,7 @@ from seq2seq.model.weights import save_quantized
 from seq2seq.run.card import CARD, is_generated, model_card, read_card, write_card
 from seq2seq.run.folder import MODEL, RunFolder, new_model_folder
 
+CORPUS = "/home/me/test.tsv"
 PAIRS = [("the dog sees a cat", "der Hund sieht eine Katze"), ("the dog", "der Hund")]
 
 
@@ -29,7 +30,7 @@ def score(folder, name="test"):
 
     pairs = [Pair(*pair) for pair in PAIRS]
     translator = Translator.load(folder)
-    return evaluate(translator, pairs, translator.search, folder=folder, name=name, corpus="/home/me/test.tsv")
+    return evaluate(translator, pairs, translator.search, folder=folder, name=name, corpus=CORPUS, bootstrap=20)
 
 
 def front_matter(card):
