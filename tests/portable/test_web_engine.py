@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from networks import BOS, COPIES, EOS, EVERY, VOCABULARY, model_configs, random_network, random_sentences
 
@@ -146,14 +146,14 @@ def test_tokens_and_scores_are_those_of_torch(translated, number, precision):
 
 
 @pytest.mark.slow
-@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_model_translates_as_in_torch(tmp_path_factory, data):
-    """Forty models of an example share a process of node."""
+    """The models of an example share a process of node; shrinking them would take too long."""
     folder, networks, cases = tmp_path_factory.mktemp("web"), [], []
     translates = model_configs().filter(lambda model: model.encoder.layers > 0)
-    sentences, configs = random_sentences(1, [1, 2, 7]), (GREEDY, BEAM, OTHER)
-    for number in range(40):
+    sentences, configs = random_sentences(1, [1, 5]), (GREEDY, BEAM)
+    for number in range(20):
         precision = PRECISIONS[number % 2]
         networks.append((write_folder(folder / str(number), data.draw(translates), precision, number), precision))
         cases += [case(folder / str(number), sentences, config) for config in configs]
