@@ -41,7 +41,7 @@ def unicode_tables(normalization: str) -> dict[str, Any]:
     """
     tables: dict[str, Any] = {
         "version": unicodedata.unidata_version,
-        "classes": {name: _ranges(contains) for name, contains in CLASSES.items()},
+        "classes": {name: _ranges_of_class(name) for name in CLASSES},
     }
     if normalization != "none":
         kinds = ("canonical", "compatibility") if normalization == "nfkc" else ("canonical",)
@@ -56,6 +56,11 @@ def unicode_tables(normalization: str) -> dict[str, Any]:
         pairs = (entry[0] for entry in tables["canonical"] if len(entry) == 3)
         tables["uncomposed"] = "".join(each for each in pairs if unicodedata.normalize("NFC", each) != each)
     return tables
+
+
+@cache
+def _ranges_of_class(name: str) -> list[int]:
+    return _ranges(CLASSES[name])
 
 
 def _characters() -> Iterator[str]:
