@@ -116,7 +116,7 @@ def model_card(
         run: the run folder that the model comes from.
         folder: with the weights, if it is another one: quantized, averaged or exported. An exported folder, which has
             config.json, lists all its files. Scores of the run are stated if the weights are the same.
-        name: of the model; None: that of the folder.
+        name: of the model; None: that of the repository or the folder.
         facts: what only the card records, by name: ``pairs`` and ``validation_pairs`` that training used, and
             ``origin``, a sentence about how the weights were made. What is not given is that of the present card.
         repository: ``USER/NAME`` on a hub, for the commands.
@@ -125,7 +125,7 @@ def model_card(
         RunError: the settings or weights cannot be read.
     """
     folder = run.path if folder is None else folder
-    name = name or folder.absolute().name
+    name = name or (repository or folder.absolute().name).rpartition("/")[2]
     several = _facts(read_card(run.path)), _facts(read_card(folder)), facts or {}
     known = {name: value for each in several for name, value in each.items()}
     if origins := dict.fromkeys(each["origin"] for each in several if "origin" in each):
