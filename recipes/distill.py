@@ -32,8 +32,8 @@ def main(config: DistillConfig) -> None:
     from seq2seq.translation.synthetic_text import SOURCE, TARGET, distill, write_pairs
     from seq2seq.translation.translator import Translator
 
-    base = results_folder(config.run)
-    output = Path(config.output or f"{base}-distilled").expanduser()
+    run = results_folder(config.run)
+    output = Path(config.output or f"{run}-distilled").expanduser()
     folder = RunFolder.open(config.run)
     own, data = run_data(folder), run_text(folder, config.data, config.split)
     corpus = read_split(replace(data, source_tag=None), config.split)  # only the teacher reads the tag
@@ -54,7 +54,7 @@ def main(config: DistillConfig) -> None:
     # The student validates on the run's sets if the command names only a set to translate.
     base = data if names_corpus(data, Split.validation) else own
     student = replace(base, weight=0.0, more=[*data.more, synthetic], source_tag=data.source_tag)
-    print(f"next: {command('train')} {' '.join(overrides(student, 'data'))} {assignment('run', f'{base}-student')}")
+    print(f"next: {command('train')} {' '.join(overrides(student, 'data'))} {assignment('run', f'{run}-student')}")
 
 
 if __name__ == "__main__":

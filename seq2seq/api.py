@@ -85,7 +85,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> "Run":
-        """Open a run folder.
+        """Open a run folder, or ``hf://USER/NAME``, a model of the Hugging Face hub.
 
         Raises:
             RunError: there is no run in the folder, or a file of it is damaged.

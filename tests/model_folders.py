@@ -26,7 +26,7 @@ def tokenizers_of(size: int) -> Tokenizers:
 
 
 def model_folder(folder: Path, **settings: object) -> Path:
-    """Write a run folder; ``settings`` are attributes of TrainConfig."""
+    """Write a run folder; ``settings`` are attributes of `TrainConfig`."""
     config = TrainConfig(optimizer=Adam(), schedule=Cosine(), run=str(folder))
     config.tokenizer, config.model.embedding_size = TokenizerConfig(size=281), 6
     config.model.encoder.size, config.model.decoder.size = 4, 5

@@ -161,6 +161,14 @@ def test_evaluate_finds_the_home_folder(recipe, tiny_run, tmp_path, monkeypatch)
     assert recipe("evaluate", f"hypotheses='~/{written.relative_to(tmp_path)}'", "run='~/copy'").code == 0
 
 
+def test_training_writes_a_model_card_with_its_scores(tiny_run):
+    card = (tiny_run / "README.md").read_text("utf-8")
+    scores = json.loads((tiny_run / "scores.json").read_text())["test"]
+    assert "| train | built-in synthetic English–German corpus, 300 pairs | 300 |" in card
+    assert f"value: {round(scores['beam']['bleu']['score'], 2)}\n" in card
+    assert f"signature: {scores['beam']['chrf']['signature']}\n" in card
+
+
 def test_evaluate_uses_the_corpus_of_the_run(recipe, tiny_run):
     before = json.loads((tiny_run / "scores.json").read_text())["test"]
     assert recipe("evaluate", f"run={tiny_run}").code == 0  # the run's own beam, 2

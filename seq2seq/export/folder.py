@@ -1,20 +1,20 @@
 """Writing an exported folder: all at once, or nothing."""
 
 import json
-import logging
+from collections.abc import Callable
 from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from seq2seq.errors import DISTRIBUTION, RunError
+from seq2seq.errors import DISTRIBUTION, ConfigError, RunError, install_hint
 from seq2seq.export.check_json import check_sentences
 from seq2seq.export.config_json import portable_config
 from seq2seq.export.html import write_page
 from seq2seq.export.limits import check_exportable
-from seq2seq.export.onnx_graph import write_graphs
 from seq2seq.inference.members import Members
+from seq2seq.model import ModelConfig
 from seq2seq.model.weights import save_quantized, save_weights
 from seq2seq.portable.check import check_translator
 from seq2seq.portable.errors import PortableError
@@ -26,8 +26,6 @@ from seq2seq.run.metadata import tokenizer_hashes
 from seq2seq.search import SearchConfig
 from seq2seq.system.atomic import new_folder
 from seq2seq.tokenizer.tokenizer import save_tokenizers
-
-log = logging.getLogger("seq2seq")
 
 COPY = "seq2seq_portable"
 """The name of the copy of `seq2seq.portable` in an exported folder."""
@@ -65,6 +63,7 @@ def export(run: RunFolder, output: Path, precision: str | None = None, search: S
         RunError: ``output`` exists or cannot be written, the run is damaged, or the exported model computes something
             else.
     """
+    write_graphs = _graph_writer()
     loaded = run.load()
     search = loaded.search if search is None else search
     check_exportable(loaded.network.config, search)
@@ -84,6 +83,19 @@ def export(run: RunFolder, output: Path, precision: str | None = None, search: S
         write_card(made, run, name=output.absolute().name)
         write_page(made)  # it shows the card,
         write_card(made, run, name=output.absolute().name)  # which lists all files
+
+
+def _graph_writer() -> Callable[[ModelConfig, Path, list[int]], None]:
+    """`onnx_graph.write_graphs`.
+
+    Raises:
+        ConfigError: onnx or onnxruntime is not installed.
+    """
+    try:
+        from seq2seq.export.onnx_graph import write_graphs
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"exporting needs {error.name}: {install_hint('portable')}") from None
+    return write_graphs
 
 
 def _check_sentences(folder: Path, run: RunFolder, search: SearchConfig) -> dict[str, Any]:

@@ -6,6 +6,7 @@ python translate.py --beam-size 1 "Where is my key?"
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -45,12 +46,15 @@ def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> 
     except PortableError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    except BrokenPipeError:  # such as a pipe to head
-        sys.stderr.close()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # such as a pipe to head; Python would fail again when it flushes the output at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
 def _run(folder: Path, options: argparse.Namespace) -> None:
+    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     arguments = {"shortlist": options.shortlist, "threads": options.threads, "check": not options.check}
     translator = Translator.load(folder, options.engine, **arguments)
     if options.check:
@@ -65,7 +69,6 @@ def _run(folder: Path, options: argparse.Namespace) -> None:
 
 def _lines() -> Iterable[str]:
     sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
     return (line.rstrip("\r\n") for line in sys.stdin)
 
 

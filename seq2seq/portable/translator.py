@@ -13,7 +13,7 @@ import numpy as np
 from seq2seq.portable.check import AT_LOAD, check_translator
 from seq2seq.portable.engine import Engine, Floats
 from seq2seq.portable.errors import PortableError
-from seq2seq.portable.folder import SHORTLIST, STEP_GRAPH, WEIGHTS, read_config, read_tensors, read_weights
+from seq2seq.portable.folder import CONFIG, SHORTLIST, STEP_GRAPH, WEIGHTS, read_config, read_tensors, read_weights
 from seq2seq.portable.network import NumpyEngine, log_softmax
 from seq2seq.portable.search import (
     Hypothesis,
@@ -125,6 +125,19 @@ class Translator:
         if engine == "auto":
             engine = "onnx" if find_spec("onnxruntime") and (folder / STEP_GRAPH).is_file() else "numpy"
         config = read_config(folder)
+        try:
+            made = cls._open(folder, config, engine, shortlist, threads)
+            if check:
+                check_translator(made, folder, AT_LOAD)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise PortableError(
+                f"{folder / CONFIG} does not fit the other files ({reason}): copy or export the folder again"
+            ) from None
+        return made
+
+    @classmethod
+    def _open(cls, folder: Path, config: Any, engine: str, shortlist: bool, threads: int) -> "Translator":
         text = Text(folder, config)
         copies = text.copies()
         lists = Shortlist(folder / SHORTLIST, copies) if shortlist else None
@@ -136,10 +149,7 @@ class Translator:
         else:
             computed = _onnx_engine(folder, threads)
         search = SearchSettings.of(config["search"])
-        made = cls(text, computed, search, config["special"], lists, f"{folder}, {engine}, {config['precision']}")
-        if check:
-            check_translator(made, folder, AT_LOAD)
-        return made
+        return cls(text, computed, search, config["special"], lists, f"{folder}, {engine}, {config['precision']}")
 
     @overload
     def translate(

@@ -116,7 +116,7 @@ def model_card(
         run: the run folder that the model comes from.
         folder: with the weights, if it is another one: quantized, averaged or exported. An exported folder, which has
             config.json, lists all its files. Scores of the run are stated if the weights are the same.
-        name: of the model; None: that of the folder.
+        name: of the model; None: that of the repository or the folder.
         facts: what only the card records, by name: ``pairs`` and ``validation_pairs`` that training used, and
             ``origin``, a sentence about how the weights were made. What is not given is that of the present card.
         repository: ``USER/NAME`` on a hub, for the commands.
@@ -125,12 +125,13 @@ def model_card(
         RunError: the settings or weights cannot be read.
     """
     folder = run.path if folder is None else folder
-    name = name or folder.absolute().name
+    name = name or (repository or folder.absolute().name).rpartition("/")[2]
     several = _facts(read_card(run.path)), _facts(read_card(folder)), facts or {}
     known = {name: value for each in several for name, value in each.items()}
     if origins := dict.fromkeys(each["origin"] for each in several if "origin" in each):
         known["origin"] = " ".join(origins)
-    known["version"] = read_metadata(folder / MODEL).get("seq2seq", "unknown")
+    if version := read_metadata(folder / MODEL).get("seq2seq"):
+        known["version"] = version
     licence = _licence_lines(run, read_card(folder) or read_card(run.path))
     results = _results(run, folder)
     sections = {
@@ -144,7 +145,7 @@ def model_card(
     }
     body = "\n".join(f"## {title}\n\n{text.strip()}\n" for title, text in sections.items())
     entries = yaml.safe_dump(_front_matter(run, name, results, known), sort_keys=False, allow_unicode=True, width=1000)
-    text = f"---\n{licence}{entries}---\n\n# {_plain(name)}\n\n{_summary(run, known['version'])}\n\n{body}\n"
+    text = f"---\n{licence}{entries}---\n\n# {_plain(name)}\n\n{_summary(run, version)}\n\n{body}\n"
     return text + _mark(text)
 
 
@@ -273,16 +274,14 @@ def _languages(run: RunFolder) -> list[str]:
     return [run.target_language] if run.is_language_model else [run.source_language, run.target_language]
 
 
-def _summary(run: RunFolder, version: str) -> str:
+def _summary(run: RunFolder, version: str | None) -> str:
     names = [_language_name(code) for code in _languages(run)]
     model = run.section("model", ModelConfig)
     cells = " and ".join(dict.fromkeys(str(part.cell) for part in (model.encoder, model.decoder) if part.layers))
+    made = f"made with seq2seq{f' {_plain(version)}' if version else ''}."
     if run.is_language_model:
-        return f"A recurrent language model ({cells}) of {names[0]}, trained with seq2seq {_plain(version)}."
-    return (
-        f"A recurrent translation model ({cells}) from {names[0]} to {names[1]}, one sentence at a time, made with "
-        f"seq2seq {_plain(version)}."
-    )
+        return f"A recurrent language model ({cells}) of {names[0]}, {made}"
+    return f"A recurrent translation model ({cells}) from {names[0]} to {names[1]}, one sentence at a time, {made}"
 
 
 def _language_name(code: str) -> str:

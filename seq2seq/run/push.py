@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 from omegaconf import OmegaConf
 
+from seq2seq.errors import RunError
 from seq2seq.run.card import CARD, is_generated, model_card, read_card
 from seq2seq.run.files import FILES as RECORDS
 from seq2seq.run.folder import CONFIG, MODEL, SHORTLIST, PlainLoader, RunFolder
-from seq2seq.run.metadata import tokenizer_hashes
 from seq2seq.system.hub import FILES, check_repository, local_folder, upload
 from seq2seq.tokenizer.tokenizer import tokenizer_files
 
@@ -62,21 +62,27 @@ def files_to_send(folder: Path, repository: str) -> dict[str, Any]:
     Raises:
         RunError, DataError: the folder has no model, or it is damaged.
     """
-    if (folder / "config.json").is_file() and not (folder / CONFIG).exists():
-        files = [*(folder / name for name in EXPORTED), *folder.glob(f"{COPY}/*")]
-        sent = {path.relative_to(folder).as_posix(): path for path in sorted(files) if _is_own_file(path)}
-        return sent | {CARD: read_card(folder).encode()}
-    run = RunFolder.open(folder)
-    tokenizers = run.tokenizers()
-    run.check_file(folder / MODEL, run.metadata(tokenizers))
     own = read_card(folder) if _is_own_file(folder / CARD) else ""
+    if (folder / "config.json").is_file() and not (folder / CONFIG).exists():
+        return _exported_files(folder, own)
+    run = RunFolder.open(folder)
+    tokenizers = run.load().tokenizers  # what is published can be loaded
     card = model_card(run, repository=repository) if not own or is_generated(own) else own
     files: dict[str, Any] = {CARD: card.encode(), CONFIG: public_settings(run.text).encode()}
     files |= {**tokenizer_files(tokenizers), MODEL: folder / MODEL}
-    if (folder / SHORTLIST).exists():
-        run.check_file(folder / SHORTLIST, tokenizer_hashes(tokenizers))
+    if os.path.lexists(folder / SHORTLIST):
+        run.load_shortlist(tokenizers)
         files[SHORTLIST] = folder / SHORTLIST
     return files
+
+
+def _exported_files(folder: Path, card: str) -> dict[str, Any]:
+    """As `files_to_send`, of an exported folder; only what export writes."""
+    paths = sorted([*(folder / name for name in EXPORTED), *folder.glob(f"{COPY}/*")])
+    sent = {path.relative_to(folder).as_posix(): path for path in paths if _is_own_file(path)}
+    if MODEL not in sent:
+        raise RunError(f"{folder / MODEL} is missing, or is a link: export the model again")
+    return {**sent, CARD: card.encode()}
 
 
 def _is_own_file(path: Path) -> bool:

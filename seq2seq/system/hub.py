@@ -140,14 +140,14 @@ def _client(model: str) -> Iterator[Any]:
     """
     try:
         import huggingface_hub as hub
-        from huggingface_hub import utils
+        from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
     except ImportError:
         raise ConfigError(f"{model} needs the package huggingface_hub: {install_hint('hub')}") from None
-    logger, bars = logging.getLogger("huggingface_hub"), utils.are_progress_bars_disabled()
+    logger, bars = logging.getLogger("huggingface_hub"), are_progress_bars_disabled()
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     if not sys.stderr.isatty():
-        utils.disable_progress_bars()
+        disable_progress_bars()
     try:
         yield hub
     except (RunError, ConfigError):
@@ -157,7 +157,7 @@ def _client(model: str) -> Iterator[Any]:
     finally:
         logger.setLevel(level)
         if not bars:
-            utils.enable_progress_bars()
+            enable_progress_bars()
 
 
 def _explained(error: Exception) -> str:

@@ -107,8 +107,9 @@ class Translator:
         """Load the best model of a run folder, or an ensemble of several.
 
         Args:
-            run: the run folder. Reads config.yaml, tokenizer*.model and model.safetensors; executes nothing in them.
-                Several folders form an ensemble with a shared target vocabulary and the first one's search settings.
+            run: the run folder, or ``hf://USER/NAME[@REVISION]``, a model of the Hugging Face hub. Reads config.yaml,
+                tokenizer*.model and model.safetensors; executes nothing in them. Several folders form an ensemble with
+                a shared target vocabulary and the first one's search settings.
             device: auto, cpu or cuda.
             precision: float32, tf32, bfloat16, int8 or auto. bfloat16 and int8 are faster at a small cost in quality;
                 auto keeps each folder's own (int8 after recipes/quantize.py on processors with integer products).

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,6 +154,13 @@ def test_a_new_setting_is_refused_until_it_is_exported(monkeypatch):
     monkeypatch.setattr(limits, "MODEL", limits.MODEL | {"coverage"})
     with pytest.raises(ConfigError, match=r"search\.length_penalty is not exported"):
         check_exportable(SMALL, SEARCH)
+
+
+def test_without_onnx_the_error_says_what_to_install(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "seq2seq.export.onnx_graph", None)
+    with pytest.raises(ConfigError, match=r"exporting needs .*: python -m pip install .*\[portable\]"):
+        export(run, tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_recipe_writes_all_or_nothing(recipe, run, tmp_path):

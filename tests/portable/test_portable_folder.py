@@ -9,6 +9,7 @@ import subprocess
 import sys
 import venv
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from translators import SENTENCES
@@ -18,6 +19,7 @@ from seq2seq.portable.__main__ import main
 from seq2seq.portable.errors import PortableError
 from seq2seq.portable.translator import Translator as PortableTranslator
 
+ROOT = Path(__file__).parents[2]
 IMPORTS = """
 import sys
 import seq2seq.portable.__main__
@@ -91,6 +93,17 @@ def test_the_folder_translates_in_an_environment_with_three_packages(copy, expec
     assert "40 translations are those" in translated(python, copy, environment, "--check")[0]
 
 
+def test_the_python_of_the_guide_runs(folder, monkeypatch):
+    guide = (ROOT / "recipes" / "README.md").read_text("utf-8")
+    code = re.search(r"((?:    .*\n)*    from seq2seq_portable import.*\n(?:    .*\n)*)", guide)[1]
+    monkeypatch.syspath_prepend(folder)
+    names: dict[str, object] = {}
+    exec(dedent(code).replace('"exported"', repr(str(folder))), names)
+    assert type(names["translator"]).__module__ == "seq2seq_portable.translator"
+    for name in [name for name in sys.modules if name.startswith("seq2seq_portable")]:
+        monkeypatch.delitem(sys.modules, name)
+
+
 def run(capsys, *arguments: str) -> tuple[int, str, str]:
     code = main(list(arguments))
     out, err = capsys.readouterr()
@@ -129,6 +142,8 @@ def test_check_compares_all_translations(folder, capsys):
             "has format 2, and this program reads format 1",
         ),
         ("config.json", lambda old: old.replace(b'"beam_size"', b'"beam"'), "unknown search setting beam"),
+        ("config.json", lambda old: old.replace(b'"layers": 2', b'"layers": 3'), "does not fit the other files"),
+        ("config.json", lambda old: old.replace(b'"special"', b'"spec"'), "does not fit the other files"),
         ("model.safetensors", None, "cannot be read|is damaged"),
         ("model.safetensors", lambda old: old[:-1], "is damaged"),
         ("model.safetensors", lambda old: old[:-4] + b"\0\0\0\1", "checksum mismatch"),

@@ -33,6 +33,7 @@ from seq2seq.model import (
 from seq2seq.model.choices import CellKind
 from seq2seq.model.weights import dequantized, load_weights, save_quantized, save_weights
 from seq2seq.search import SearchConfig, search
+from seq2seq.search.exclusion import ExclusionStepper
 from seq2seq.search.hypothesis import Hypothesis
 from seq2seq.search.streaming import stream_beam_search
 from tests.node import WEB, run_node
@@ -132,7 +133,7 @@ def translated(tmp_path_factory) -> dict[tuple[int, str], tuple[Network, list[An
 
 
 def sentences_of(number: int) -> list[list[int]]:
-    return random_sentences(number, [1, 6])
+    return random_sentences(number, [1, 4])
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -261,6 +262,19 @@ def test_a_shortlist_restricts_the_tokens(tmp_path, precision, copy):
     ):
         for each, sentence in zip(found, sentences, strict=True):
             check(each["found"], expected(network, sentence, config, lists), TOLERANCE[precision])
+
+
+def test_excluded_tokens_are_never_chosen(tmp_path):
+    """Beam rows keep their attention weights after a longer sentence with an exclusion."""
+    network, sentence = write_folder(tmp_path / "model", ATTENDING, "float32", SEED), [4, 7, 3]
+    plain = case(tmp_path / "model", [sentence], BEAM)
+    without = {**plain, "options": {**plain["options"], "excluded": [7, 4]}}
+    longer = {**without, "sources": [[*[4, 7] * 60, EOS]]}
+    before, [found], _, after = run([plain, without, longer, plain])
+    assert before == after
+    with torch.no_grad():
+        bound = ExclusionStepper(stepper(network, sentence), [4, 7], [[True, True]])
+        check(found["found"], search(bound, BEAM)[0], TOLERANCE["float32"])
 
 
 # ---- damaged and unsupported folders ----

@@ -12,8 +12,8 @@ from tests.tools.build_kernels import VERSION, build, installed_compiler
 WASM = WEB / "kernels.wasm"
 
 CALL = """
-// input.calls: [{name, arrays: [{type, values}], numbers: [...]}]. The addresses of the arrays come before the numbers,
-// unless `order` says where each argument is. Returns the result and the arrays after each call.
+// input.calls: [{name, arguments}]; an argument is a number, or an array {type, values}, whose address is passed.
+// Returns the result and the arrays after each call.
 const { instance } = await WebAssembly.instantiate(require("fs").readFileSync(input.wasm), {});
 const { memory, firstAddress, ...kernels } = instance.exports;
 memory.grow(200);

@@ -7,9 +7,10 @@ import pytest
 import yaml
 from model_folders import model_folder
 
-from seq2seq import Translator
+from seq2seq import LanguageModel, Translator
 from seq2seq.corpora.config import DataConfig, MoreConfig
-from seq2seq.evaluation.evaluate import evaluate
+from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model
+from seq2seq.model import ModelConfig
 from seq2seq.model.weights import save_quantized
 from seq2seq.run.card import CARD, is_generated, model_card, read_card, write_card
 from seq2seq.run.folder import MODEL, RunFolder, new_model_folder
@@ -29,7 +30,7 @@ def score(folder, name="test"):
     from seq2seq.corpora.corpus import Pair
 
     pairs = [Pair(*pair) for pair in PAIRS]
-    translator = Translator.load(folder)
+    translator = Translator.load(folder, precision="float32")  # trying int8 takes seconds
     return evaluate(translator, pairs, translator.search, folder=folder, name=name, corpus=CORPUS, bootstrap=20)
 
 
@@ -159,3 +160,16 @@ def test_a_card_that_is_no_text_file_stays(run, tmp_path):
     (run / CARD).symlink_to(tmp_path)
     assert not write_card(run)
     assert (run / CARD).is_symlink()
+
+
+def test_a_language_model_states_its_perplexity(tmp_path):
+    model = ModelConfig(embedding_size=6)
+    model.encoder.layers, model.decoder.size = 0, 5
+    folder = model_folder(tmp_path / "lm", model=model)
+    texts = [target for _, target in PAIRS]
+    result = evaluate_language_model(LanguageModel.load(folder), texts, folder=folder, name="test", corpus=CORPUS)
+    card = read_card(folder)
+    assert f"| perplexity per word | {result.per_word:,.1f} |" in card
+    assert front_matter(card).pipeline_tag == "text-generation"
+    assert "encoder" not in card
+    assert "seq2seq.LanguageModel.load" in card

@@ -163,13 +163,22 @@ def test_linked_files_are_not_sent(hub, owner, run, tmp_path):
 
 def test_an_exported_folder_is_sent_without_what_was_added_to_it(hub, owner, tmp_path):
     folder = tmp_path / "exported"
-    sent = {"README.md": "# A", "config.json": "{}", "index.html": "<html>", "seq2seq_portable/text.py": "1"}
+    sent = {
+        "README.md": "# A",
+        "config.json": "{}",
+        "model.safetensors": "0",
+        "index.html": "<html>",
+        "seq2seq_portable/text.py": "1",
+    }
     for name, text in (sent | {"notes.txt": SECRET, "in.txt": SECRET, "seq2seq_portable/x/y.py": SECRET}).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
     (folder / "step.onnx").symlink_to(folder / "notes.txt")
     push_to_hub(folder, "owner/exported")
     assert hub.newest("owner/exported") == {name: text.encode() for name, text in sent.items()}
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(RunError, match="is missing, or is a link: export the model again"):
+        push_to_hub(folder, "owner/exported")
 
 
 def test_settings_lose_their_paths_and_nothing_else(run):

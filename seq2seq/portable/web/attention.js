@@ -65,6 +65,11 @@
       else arena.copy(states, this.values, length * this.width);
     }
 
+    /** A row's weights (S), averaged over heads: a view until the next step. */
+    weightsOf(row) {
+      return this.arena.at(this.weights + 4 * row * this.capacity, this.length);
+    }
+
     /** Attend with one query per row. With coverage, weights are added to its rows. */
     attend(query, rows, coverage) {
       const { queryMap, queries, products, length } = this;
@@ -77,7 +82,7 @@
           this.normalize(this.scores + 4 * head * padded(length), gaussians && gaussians[row]);
         }
         this.mixValues(this.context + 4 * row * this.width);
-        this.average(this.weights + 4 * row * this.capacity, covered);
+        this.average(this.weightsOf(row), covered);
       }
     }
 
@@ -130,10 +135,11 @@
       }
     }
 
-    average(weights, coverage) {
+    /** Replace `mean` by the weights averaged over heads, and add them to the coverage. */
+    average(mean, coverage) {
       const { arena, heads, length } = this;
       const [all, S] = [arena.at(this.scores, heads * padded(length)), padded(length)];
-      const [mean, covered] = [arena.at(weights, length), coverage && arena.at(coverage, length)];
+      const covered = coverage && arena.at(coverage, length);
       for (let s = 0; s < length; s++) {
         let sum = 0;
         for (let head = 0; head < heads; head++) sum += all[head * S + s];

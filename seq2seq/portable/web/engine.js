@@ -32,7 +32,8 @@
       this.output = new Output(...parts, config.model.copy === "none" ? null : copies);
       this.lists = lists && this.readLists(lists);
       this.widest = packer.widest;
-      [this.end, this.rows, this.positions] = [this.arena.next, 0, 0];
+      this.end = this.arena.next;
+      this.room = { rows: 0, positions: 0 };
       this.reserve(config.search.beam_size, 64);
     }
 
@@ -57,9 +58,11 @@
 
     /** Make room for so many rows and source positions. Once there is room, a sentence allocates nothing. */
     reserve(rows, positions) {
-      if (rows <= this.rows && positions <= this.positions) return;
-      const [N, S] = [Math.max(rows, this.rows), padded(Math.max(positions, this.positions))];
-      [this.rows, this.positions, this.arena.next] = [N, S, this.end];
+      const { room } = this;
+      if (rows <= room.rows && positions <= room.positions) return;
+      const [N, S] = [Math.max(rows, room.rows), padded(Math.max(positions, room.positions))];
+      Object.assign(room, { rows: N, positions: S });
+      this.arena.next = this.end;
       this.products.reserve(Math.max(N, S), this.widest, Math.max(this.decoder.gatesSize, this.encoder.gatesSize));
       this.encoder.reserve(S);
       this.decoder.reserve(N, S);
@@ -74,7 +77,6 @@
         throw new Error(`source tokens must be ids below ${size}, EOS included, got ${wrong}`);
       }
       this.reserve(1, source.length);
-      this.length = source.length;
       const states = this.encoder.encode(source);
       this.bridge.start(this.encoder, this.decoder.state);
       this.decoder.start(states, source.length, this.encoder.summaries[this.model.top]);
@@ -85,17 +87,19 @@
     decode(tokens) {
       const features = this.decoder.read(tokens);
       const { attention } = this.decoder;
-      this.output.read(features, tokens.length, attention && attention.weights, this.positions);
+      this.output.read(features, tokens.length, attention);
     }
 
     best(totals, wanted) {
       return this.output.best(totals, wanted);
     }
 
+    /** The log-probabilities of a row, which may be changed before `best` and until the next step. */
     logProbabilities(row) {
       return this.output.row(row);
     }
 
+    /** The place of a token in them; undefined if it is not in the shortlist. */
     placeOf(token) {
       return this.output.placeOf(token);
     }
@@ -107,7 +111,7 @@
     /** A copy of a row's attention weights (S); null without attention. */
     attentionWeights(row) {
       const { attention } = this.decoder;
-      return attention && this.arena.at(attention.weights + 4 * row * this.positions, this.length).slice();
+      return attention && attention.weightsOf(row).slice();
     }
   }
 

@@ -61,8 +61,8 @@
       return { matrix: { ...matrix, address, scales, outputs }, bias: ownBias, vocabulary: tokens.length };
     }
 
-    /** Compute the log-probabilities of each row. `weights` are the addresses of their attention weights. */
-    read(features, rows, weights, stride) {
+    /** Compute the log-probabilities of each row. */
+    read(features, rows, attention) {
       const { kernels } = this.products;
       const { logits, width } = this;
       this.products.linear(this.current, features, rows, logits);
@@ -72,7 +72,7 @@
         kernels.subtract(at, width, highest, Math.log(kernels.sumOfExponentials(at, width, highest)));
         if (!this.copied) continue;
         const own = this.arena.at(features + 4 * row * padded(this.featureSize), this.featureSize);
-        this.addCopies(at, own, this.arena.at(weights + 4 * row * stride, this.copied.length));
+        this.addCopies(at, own, attention.weightsOf(row));
       }
     }
 
@@ -100,7 +100,7 @@
       }
     }
 
-    /** The log-probabilities of a row, a view until the next step. */
+    /** The log-probabilities (V) of a row, a view until the next step. */
     row(row) {
       return this.arena.at(this.logits + 4 * row * this.width, this.current.vocabulary);
     }

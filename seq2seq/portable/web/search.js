@@ -22,6 +22,7 @@
 //                   hypothesis is finished; null without attention
 // options, all optional; what is missing is taken from config.search:
 //   beamSize, nBest, lengthPenalty, maxLengthRatio, maxLengthOffset, noRepeatNgram, repetitionPenalty
+//   excluded        target token ids that are never chosen
 //   onToken(ids)    called whenever more tokens can no longer change, with all of these
 //   signal          an AbortSignal: the search stops with its reason. With a signal, the search also lets the event
 //                   loop run now and then, so that a worker can receive the message that aborts it.
@@ -57,6 +58,7 @@
       }
       if (signal) signal.throwIfAborted();
       engine.decode(beam.map(({ token }) => token));
+      exclude(engine, beam.length, options.excluded || []);
       discourageRepetition(engine, beam, settings);
       const next = continuations(engine, beam, beamSize);
       const ended = next.slice(0, beamSize).filter(({ token }) => token === eos);
@@ -144,6 +146,13 @@
     if (shared.length <= fixed) return fixed;
     onToken(shared);
     return shared.length;
+  }
+
+  function exclude(engine, rows, tokens) {
+    for (let row = 0; row < rows && tokens.length; row++) {
+      const logProbabilities = engine.logProbabilities(row);
+      for (const token of tokens) logProbabilities[engine.placeOf(token)] = -Infinity;
+    }
   }
 
   /** Change the log-probabilities of tokens that a hypothesis already has, as seq2seq.search.repetition. */
