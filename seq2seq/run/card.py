@@ -21,7 +21,7 @@ from seq2seq.corpora.mixture import add_tag
 from seq2seq.errors import DISTRIBUTION, shown
 from seq2seq.model import ModelConfig
 from seq2seq.model.weights import CHECKSUM, read_metadata, read_size
-from seq2seq.run.folder import LONGEST_CONFIG, MODEL, PlainLoader, RunFolder
+from seq2seq.run.folder import CONFIG, LONGEST_CONFIG, MODEL, PlainLoader, RunFolder
 from seq2seq.run.provenance import SCORES, model_hash, read_scores
 from seq2seq.system.atomic import atomic_write
 
@@ -138,7 +138,7 @@ def model_card(
         "Use": _use(run, folder, repository),
         "Data": _data(run, known),
         "Model": _model(run, folder, known),
-        "Training": _training(run),
+        "Training": _training(run, folder),
         "Evaluation": _evaluation(results),
         "Intended use and limits": _limits(run),
         "Licence": _licence(run, licence),
@@ -424,7 +424,7 @@ def _exported_files(folder: Path) -> str:
     return f"{_table(['file', 'size'], rows)}\n\nIt runs with {present}; PyTorch is not needed."
 
 
-def _training(run: RunFolder) -> str:
+def _training(run: RunFolder, folder: Path) -> str:
     """The settings that shaped the weights, and the command that trains again."""
     settings = run.flat_settings
     named = {
@@ -443,9 +443,10 @@ def _training(run: RunFolder) -> str:
         for title, names in named.items()
     ]
     table = _table(["part", "settings"], [row for row in rows if row[1]])
+    elsewhere = "" if (folder / CONFIG).is_file() else " of the run folder, which is not part of this one,"
     return f"""{table}
 
-`config.yaml` holds all settings. With the same text, this trains the model again:
+`config.yaml`{elsewhere} holds all settings. With the same text, this trains the model again:
 
     seq2seq-train experiment=config.yaml run=again
 """

@@ -45,7 +45,9 @@ def test_the_folder_has_everything_that_translates(folder):
         *("seq2seq_portable/__init__.py", "seq2seq_portable/translator.py", "seq2seq_portable/LICENSE"),
     }
     assert not any(file.endswith((".js", ".ts", ".wasm", ".pyc")) for file in files - {"service_worker.js"})
-    assert "CC-BY-4.0" in (folder / "README.md").read_text("utf-8")
+    card = (folder / "README.md").read_text("utf-8")
+    assert "CC-BY-4.0" in card
+    assert "`config.yaml` of the run folder, which is not part of this one, holds all settings." in card
     assert all(b"seq2seq.portable" not in file.read_bytes() for file in (folder / "seq2seq_portable").iterdir())
 
 
