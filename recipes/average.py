@@ -20,15 +20,16 @@ def main(config: AverageConfig) -> None:
     """Write a new model folder with averaged weights; the runs are not changed."""
     # Imported here: --help and errors in the arguments need no PyTorch.
     from seq2seq.model.weights import save_weights, set_weights
+    from seq2seq.run.card import write_card
     from seq2seq.run.folder import MODEL, RunFolder, new_model_folder
+    from seq2seq.system.hub import local_folder, results_folder
     from seq2seq.training.averaging import average_checkpoints, average_runs, chosen_checkpoints
 
-    run = Path(config.run).expanduser()
-    output = Path(config.output or f"{config.run.rstrip('/')}-average").expanduser()
-    folder = RunFolder.open(run)
-    loaded = folder.load()
+    output = Path(config.output or f"{results_folder(config.run)}-average").expanduser()
+    folder = RunFolder.open(config.run)
+    run, loaded = folder.path, folder.load()
     if config.runs:
-        others = [Path(folder).expanduser() for folder in config.runs]
+        others = [local_folder(name) for name in config.runs]
         averaged, weights = [run, *others], average_runs(run, loaded, others)
     else:
         averaged = chosen_checkpoints(run)
@@ -36,6 +37,8 @@ def main(config: AverageConfig) -> None:
     set_weights(loaded.network, weights, run)
     with new_model_folder(folder, loaded, output) as made:
         save_weights(loaded.network, made / MODEL, loaded.metadata)
+        origin = f"The mean of the weights of {len(averaged)} {'runs' if config.runs else 'checkpoints'}."
+        write_card(made, folder, name=output.name, facts={"origin": origin})
     print(f"{output / MODEL}: the mean of {', '.join(map(str, averaged))}")
     print(f"next: {command('evaluate')} {assignment('run', output)}")
 

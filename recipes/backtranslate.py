@@ -23,12 +23,13 @@ def main(config: BacktranslateConfig) -> None:
     """Write source.txt and target.txt into a new folder and print the next command."""
     # Imported here: --help and errors in the arguments need no PyTorch.
     from seq2seq.run.folder import RunFolder
+    from seq2seq.system.hub import results_folder
     from seq2seq.translation.decoding import search_options
     from seq2seq.translation.io import ENCODING, with_progress
     from seq2seq.translation.synthetic_text import SOURCE, TARGET, back_translate, write_pairs
     from seq2seq.translation.translator import Translator
 
-    output = Path(config.output or f"{config.run.rstrip('/')}-synthetic").expanduser()
+    output = Path(config.output or f"{results_folder(config.run)}-synthetic").expanduser()
     reverse = Translator.load(config.run, config.device, config.precision)
     lines, count = read_input(config.input, None, config.encoding, ENCODING)
     search = config.search.apply_to(reverse.search.beam(1))

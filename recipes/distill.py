@@ -27,18 +27,19 @@ def main(config: DistillConfig) -> None:
     from seq2seq.corpora.reading import names_corpus, read_split
     from seq2seq.run.files import run_data, run_text
     from seq2seq.run.folder import RunFolder
+    from seq2seq.system.hub import results_folder
     from seq2seq.translation.io import with_progress
     from seq2seq.translation.synthetic_text import SOURCE, TARGET, distill, write_pairs
     from seq2seq.translation.translator import Translator
 
-    run = config.run.rstrip("/")
+    run = results_folder(config.run)
     output = Path(config.output or f"{run}-distilled").expanduser()
-    folder = RunFolder.open(run)
+    folder = RunFolder.open(config.run)
     own, data = run_data(folder), run_text(folder, config.data, config.split)
     corpus = read_split(replace(data, source_tag=None), config.split)  # only the teacher reads the tag
     if corpus is None:
         raise ConfigError(f"there is no {config.split} set: set data.{config.split}.source=… and .target=…")
-    teacher = Translator.load([run, *config.ensemble], config.device, config.precision)
+    teacher = Translator.load([config.run, *config.ensemble], config.device, config.precision)
     pairs = distill(
         teacher,
         corpus,

@@ -34,6 +34,7 @@ def main(config: EvaluateConfig) -> None:
     from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model, score_table
     from seq2seq.run.files import run_data, run_text
     from seq2seq.run.folder import RunFolder
+    from seq2seq.system.hub import results_folder
     from seq2seq.translation.io import load_translator
     from seq2seq.translation.language_model import LanguageModel
 
@@ -56,9 +57,9 @@ def main(config: EvaluateConfig) -> None:
         return
     if config.run is None or run is None:
         raise ConfigError("name a model with run=PATH, or text already translated with hypotheses=FILE")
-    folder = run.path
+    folder = results_folder(run.path)
     if language_model:
-        model, texts = LanguageModel.load(folder, config.device), [pair.target for pair in pairs]
+        model, texts = LanguageModel.load(run.path, config.device), [pair.target for pair in pairs]
         perplexity = evaluate_language_model(model, texts, folder=folder, name=str(config.split), corpus=corpus.name)
         print(f"{corpus.name}, {perplexity.sentences:,} sentences\n{perplexity.table()}\n{folder / 'scores.json'}")
         return

@@ -36,12 +36,13 @@ def main(config: LaboratoryConfig) -> None:
     from seq2seq.figures.systems import System, corpus_to_score, legend_names, pairs_to_score
     from seq2seq.model import AttentionKind
     from seq2seq.system.atomic import remove_outdated
+    from seq2seq.system.hub import local_folder, results_folder
     from seq2seq.system.lock import locked_output
 
-    folders = [Path(run).expanduser() for run in [config.run, *config.runs]]
-    output = Path(config.output or f"{config.run.rstrip('/')}-laboratory").expanduser()
+    folders = [local_folder(run) for run in [config.run, *config.runs]]
+    output = Path(config.output or f"{results_folder(config.run)}-laboratory").expanduser()
     corpus = corpus_to_score(config.data, folders[0], config.split)
-    names = zip(folders, legend_names(folders), strict=True)
+    names = zip(folders, legend_names([results_folder(folder) for folder in folders]), strict=True)
     systems = [System.load(folder, name, config.device, config.data) for folder, name in names]
     figures = config.selected(attends=systems[0].network.config.attention is not AttentionKind.none)
     config.check_used(figures)

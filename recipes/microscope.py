@@ -66,11 +66,12 @@ def main(config: MicroscopeConfig) -> None:
     """Print a summary; write the report, its pictures and its data to the folder ``output``."""
     # Imported here: --help and errors in the arguments need no PyTorch.
     from seq2seq.run.folder import RunFolder
+    from seq2seq.system.hub import results_folder
     from seq2seq.system.lock import locked_output
 
     is_lm = RunFolder.open(config.run).is_language_model
     config.check(is_lm)
-    output = Path(config.output or f"{config.run.rstrip('/')}-microscope").expanduser()
+    output = Path(config.output or f"{results_folder(config.run)}-microscope").expanduser()
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
     with locked_output(output / ("corpus" if config.text is None else "sentence")):
         report(config, output, is_lm)

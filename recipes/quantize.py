@@ -20,15 +20,17 @@ def main(config: QuantizeConfig) -> None:
     """Write a new model folder with quantized weights; the run is not changed."""
     # Imported here: --help and errors in the arguments need no PyTorch.
     from seq2seq.model.weights import save_quantized
+    from seq2seq.run.card import write_card
     from seq2seq.run.folder import MODEL, RunFolder, new_model_folder
+    from seq2seq.system.hub import results_folder
 
-    run = Path(config.run).expanduser()
-    output = Path(config.output or f"{config.run.rstrip('/')}-int8").expanduser()
-    folder = RunFolder.open(run)
+    output = Path(config.output or f"{results_folder(config.run)}-int8").expanduser()
+    folder = RunFolder.open(config.run)
     loaded = folder.load()
     with new_model_folder(folder, loaded, output) as made:
         save_quantized(loaded.network, made / MODEL, loaded.metadata)
-    before, after = ((path / MODEL).stat().st_size / 1e6 for path in (run, output))
+        write_card(made, folder, name=output.name, facts={"origin": "The matrices are rounded to 8 bits."})
+    before, after = ((path / MODEL).stat().st_size / 1e6 for path in (folder.path, output))
     print(f"{output / MODEL}: {after:,.1f} MB instead of {before:,.1f} MB")
     print(f"next: {command('evaluate')} {assignment('run', output)}")
 

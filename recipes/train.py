@@ -26,9 +26,9 @@ def main(config: TrainConfig) -> float:
     config.check()
     # Imported here: --help and errors in the arguments need no PyTorch.
     from seq2seq.api import train
-    from seq2seq.corpora.blank import is_blank
     from seq2seq.corpora.corpus import Pair
     from seq2seq.evaluation.evaluate import evaluate_on_test
+    from seq2seq.portable.normalization import is_blank
     from seq2seq.training.run_log import run_log
 
     run = train(config)

@@ -27,7 +27,9 @@ from seq2seq.pipeline import OnValidation, train_run
 from seq2seq.run.files import run_text
 from seq2seq.run.folder import CONFIG, MODEL, RunFolder
 from seq2seq.run.pairs import Pairs, as_corpus, as_pairs, saved_data, saved_pairs
+from seq2seq.run.push import push_to_hub
 from seq2seq.settings import validate, with_members
+from seq2seq.system.hub import results_folder
 from seq2seq.system.lock import locked
 from seq2seq.training import Progress, TrainingConfig, Validation
 from seq2seq.training.config import Criterion
@@ -83,7 +85,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> "Run":
-        """Open a run folder.
+        """Open a run folder, or ``hf://USER/NAME``, a model of the Hugging Face hub.
 
         Raises:
             RunError: there is no run in the folder, or a file of it is damaged.
@@ -136,6 +138,10 @@ class Run:
     def language_model(self, device: str = "auto") -> LanguageModel:
         """The best model of a run without an encoder: see `LanguageModel.load`."""
         return LanguageModel.load(self.folder, device)
+
+    def push_to_hub(self, repository: str, *, private: bool = False) -> str:
+        """Send the model to the Hugging Face hub, and return the address of the commit: see `push_to_hub`."""
+        return push_to_hub(self.folder, repository, private=private)
 
     def evaluate(self, on: str | Pairs = Split.test, device: str = "auto") -> Scores:
         """Score the translations of a test set: see `evaluate`."""
@@ -238,7 +244,12 @@ def evaluate(run: Run | str | Path, on: str | Pairs = Split.test, device: str = 
     translator = run.translator(device)
     return Scores(
         evaluation.evaluate(
-            translator, list(corpus), translator.search, folder=run.folder, name=name, corpus=corpus.name
+            translator,
+            list(corpus),
+            translator.search,
+            folder=results_folder(run.folder),
+            name=name,
+            corpus=corpus.name,
         )
     )
 

@@ -25,6 +25,8 @@ from seq2seq.data.table import Table
 from seq2seq.errors import ConfigError, without_passwords
 from seq2seq.evaluation.validation import Validator
 from seq2seq.model import AttentionKind, Network, slow_path_warnings
+from seq2seq.portable.placeholders import Placeholders
+from seq2seq.run.card import write_card
 from seq2seq.run.files import FileRecord, record_files
 from seq2seq.run.folder import RunFolder, learn_shortlist, prepare_tokenizers
 from seq2seq.run.network import make_network
@@ -35,7 +37,6 @@ from seq2seq.system.precision import Precision
 from seq2seq.system.processes import first_before_others, is_first, rank, world_size
 from seq2seq.system.threads import use_threads
 from seq2seq.tokenizer.config import TokenizerConfig
-from seq2seq.tokenizer.placeholders import Placeholders
 from seq2seq.tokenizer.protection import protected_corpus
 from seq2seq.tokenizer.token_bytes import non_text_tokens
 from seq2seq.tokenizer.tokenizer import Tokenizers
@@ -145,6 +146,7 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
         draw_learning_curve(folder)
         if config.translates:
             learn_shortlist(folder, config.shortlist, batches.table, tokenizers, config.seed)
+        write_card(folder, facts={"pairs": len(batches.table), "validation_pairs": len(batches.validation)})
 
 
 def _read(config: TrainConfig, folder: Path) -> tuple[Texts, dict[str, FileRecord]]:

@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from importlib import import_module
 from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from exported_runs import Exported
 
 TINY = [
     "data.builtin.train_size=300",
@@ -223,6 +227,20 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr(sys, "argv", ["train.py", f"run={folder}", "model=attention", *TINY, "training.samples=3"])
         import_module("seq2seq.recipes.train").main()
     return folder
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> "Exported":
+    """A run with random weights and a source tag, exported in float32 and in int8; tests must not change it."""
+    from exported_runs import Exported, make_run
+
+    from seq2seq.export.folder import export
+
+    place = tmp_path_factory.mktemp("exported")
+    run = make_run(place / "run", source_tag="<2en>", ending=0.5)
+    for precision in ("float32", "int8"):
+        export(run, place / precision, precision)
+    return Exported(run, place / "float32", place / "int8")
 
 
 @pytest.fixture(scope="session")

@@ -161,6 +161,14 @@ def test_evaluate_finds_the_home_folder(recipe, tiny_run, tmp_path, monkeypatch)
     assert recipe("evaluate", f"hypotheses='~/{written.relative_to(tmp_path)}'", "run='~/copy'").code == 0
 
 
+def test_training_writes_a_model_card_with_its_scores(tiny_run):
+    card = (tiny_run / "README.md").read_text("utf-8")
+    scores = json.loads((tiny_run / "scores.json").read_text())["test"]
+    assert "| train | built-in synthetic English–German corpus, 300 pairs | 300 |" in card
+    assert f"value: {round(scores['beam']['bleu']['score'], 2)}\n" in card
+    assert f"signature: {scores['beam']['chrf']['signature']}\n" in card
+
+
 def test_evaluate_uses_the_corpus_of_the_run(recipe, tiny_run):
     before = json.loads((tiny_run / "scores.json").read_text())["test"]
     assert recipe("evaluate", f"run={tiny_run}").code == 0  # the run's own beam, 2
@@ -302,7 +310,7 @@ def test_quantize_writes_a_model_of_a_quarter_of_the_size(recipe, tiny_run, tmp_
     outcome = recipe("quantize", f"run={tiny_run}", f"output={output}")
     assert outcome.code == 0, outcome.err
     assert f"evaluate.py run={output}" in outcome.out
-    names = ["config.yaml", "model.safetensors", "shortlist.safetensors", "tokenizer.model"]
+    names = ["README.md", "config.yaml", "model.safetensors", "shortlist.safetensors", "tokenizer.model"]
     assert sorted(path.name for path in output.iterdir()) == names
     assert {path: path.stat().st_mtime_ns for path in tiny_run.iterdir()} == before
     weights = "model.safetensors"
@@ -325,7 +333,8 @@ def test_quantize_writes_next_to_the_run_by_default_and_never_overwrites(recipe,
         (run / name).write_bytes((tiny_run / name).read_bytes())
     assert recipe("quantize", f"run={run}/").code == 0
     made = tmp_path / "run-int8"
-    assert sorted(path.name for path in made.iterdir()) == ["config.yaml", "model.safetensors", "tokenizer.model"]
+    names = ["README.md", "config.yaml", "model.safetensors", "tokenizer.model"]
+    assert sorted(path.name for path in made.iterdir()) == names
     before = (made / "model.safetensors").read_bytes()
     for output in (made, run, run / "config.yaml" / "below"):
         outcome = recipe("quantize", f"run={run}", f"output={output}")

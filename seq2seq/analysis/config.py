@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.errors import ConfigError
+from seq2seq.portable.normalization import is_blank
 from seq2seq.settings import Settings, setting
 
 ALTERNATIVES = 5

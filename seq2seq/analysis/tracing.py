@@ -13,11 +13,11 @@ from seq2seq.analysis.beam_tree import Node, search_with_tree
 from seq2seq.analysis.config import ALTERNATIVES
 from seq2seq.analysis.replay import LayerRecord, Replay, replay
 from seq2seq.analysis.trace import LayerTrace, Trace
-from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import ConfigError, DataError, require_text
 from seq2seq.inference.member import Member, SourceBatch
 from seq2seq.inference.members import Members
 from seq2seq.model import Network
+from seq2seq.portable.segmentation import MAX_SEGMENT
 from seq2seq.search import Method, SearchConfig, search, with_repetition_settings
 from seq2seq.settings import validate
 from seq2seq.tokenizer.tokenizer import BOS, EOS

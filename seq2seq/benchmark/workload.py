@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 import torch
 
 from seq2seq.benchmark.config import BenchmarkConfig
-from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus, Pair, PairList
 from seq2seq.corpora.reading import names_corpus, read_split, text_for_run
@@ -22,10 +21,12 @@ from seq2seq.data.preparation import encode_corpus
 from seq2seq.data.table import Table
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.weights import save_weights
+from seq2seq.portable.normalization import is_blank
 from seq2seq.run.files import run_text
 from seq2seq.run.folder import MODEL, RunFolder
 from seq2seq.run.network import make_network
 from seq2seq.run.resume import open_run
+from seq2seq.system.hub import local_folder
 from seq2seq.tokenizer.tokenizer import EOS, Tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import build_tokenizers
 from seq2seq.training import LossConfig
@@ -64,7 +65,7 @@ def prepare(config: BenchmarkConfig) -> Workload:
     Raises:
         ConfigError, DataError, RunError: the run or the corpus cannot be used.
     """
-    folder = None if config.run is None else Path(config.run).expanduser()
+    folder = None if config.run is None else local_folder(config.run)
     data, batch, smoothing = config.data, config.batch, config.loss.label_smoothing
     if folder is not None:
         run = RunFolder.open(folder)

@@ -12,9 +12,10 @@ from seq2seq.errors import DataError, RunError
 from seq2seq.report.help import assignment, command
 from seq2seq.run.files import FILES
 from seq2seq.run.folder import CONFIG, RunFolder
-from seq2seq.run.provenance import comparable, model_hash, read_scores, text_hash
+from seq2seq.run.provenance import SCORES, comparable, model_hash, read_scores, text_hash
 from seq2seq.run.resume import MACHINE
 from seq2seq.settings import differing
+from seq2seq.system.hub import local_folder, results_folder
 from seq2seq.tokenizer.normalization import Normalization, normalize
 
 SEED_SETTINGS = (
@@ -104,7 +105,7 @@ def outputs_of(name: str) -> list[Path]:
     Raises:
         DataError: nothing matches.
     """
-    path = Path(name).expanduser()
+    path = local_folder(name)
     if path.is_dir() and not (path / CONFIG).is_file():
         paths = [inner for inner in path.iterdir() if (inner / CONFIG).is_file()]
         if not paths:
@@ -154,7 +155,7 @@ def _run_output(folder: Path, common: Common) -> Output:
             )
     if record["models"][0] not in (None, model_hash(folder)):
         raise RunError(f"{folder} has another model than the scored one: {again}")
-    path = folder / f"hypotheses.{common.entry}.{common.search}.txt"
+    path = results_folder(folder) / f"hypotheses.{common.entry}.{common.search}.txt"
     lines = list(read_lines(path))
     if text_hash(lines) != record["hypotheses"]:
         raise RunError(f"{path} is not the text that was scored: {again}")
@@ -163,7 +164,7 @@ def _run_output(folder: Path, common: Common) -> Output:
 
 def _record(folder: Path, common: Common, again: str) -> dict[str, Any]:
     """The values of an entry of scores.json and of one of its searches."""
-    path = folder / "scores.json"
+    path = results_folder(folder) / SCORES
     entry = read_scores(path).get(common.entry, {})
     searched = entry.get(common.search)
     if not isinstance(searched, dict):

@@ -14,6 +14,7 @@ from seq2seq.corpora.monolingual import read_target_corpora
 from seq2seq.corpora.reading import check_files, named_corpora, read_corpora, split_file
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.settings import walk
+from seq2seq.system.hub import HubModel, is_hub
 
 FILES = {
     *(f"data.{split}.{side}" for split in ("train", "validation", "test") for side in ("source", "target", "file")),
@@ -36,7 +37,7 @@ NEITHER = {
     *("data.hub.name", "data.hub.subset", "data.hub.revision", "data.cache", "tokenizer.tags", "training.device"),
     *("training.smaller", "train: run", "device", "precision", "output", "tag", "prefix", "phrases", "text", "host"),
     *("suggest: source", "microscope: target", "contexts.sentences", "interpolation.sentences", "entry", "comet"),
-    *("names", "licence", "training.time", "training.time_limit", "auto.yours"),
+    *("names", "licence", "repository", "training.time", "training.time_limit", "auto.yours"),
 }
 """Other settings that are text."""
 
@@ -64,10 +65,14 @@ def check_command(name: str, arguments: Sequence[str]) -> list[str]:
     config = compose(name, arguments)
     _check_settings(config)
     for setting, path in _named(name, config, FILES):
-        if path != "-" and not (split_path(Path(path).expanduser())[0].exists() or glob.glob(path)):
+        if path == "-" or (setting == "systems" and is_hub(path)):
+            continue
+        if not (split_path(Path(path).expanduser())[0].exists() or glob.glob(path)):
             raise DataError(f"{setting}={path}: no such file")
     for setting, path in _named(name, config, RUNS):
-        if not (Path(path).expanduser() / "config.yaml").is_file():
+        if is_hub(path):
+            HubModel.parse(path)  # checks its form; nothing is downloaded
+        elif not (Path(path).expanduser() / "config.yaml").is_file():
             raise RunError(f"{setting}={path} is not a run folder (config.yaml is missing): train it first")
     if isinstance(config, TrainConfig) and config.data.hub.name is None:
         _, _, test = (read_corpora if config.translates else read_target_corpora)(config.data)

@@ -1,6 +1,7 @@
 """The settings of each recipe, composed of the settings of rooms, and checks across them."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from seq2seq.config.automatic import AutoConfig
 from seq2seq.corpora.config import DataConfig, Split, source_tags, without_source
@@ -11,6 +12,7 @@ from seq2seq.inference.config import InferencePrecision, ShortlistConfig
 from seq2seq.model import ModelConfig, Tying
 from seq2seq.search import SearchConfig, SearchOverrides
 from seq2seq.settings import Settings, setting, walk
+from seq2seq.system.hub import check_repository, is_hub
 from seq2seq.tokenizer.config import TokenizerConfig, check_tag
 from seq2seq.training import (
     LossConfig,
@@ -69,6 +71,11 @@ class TrainConfig:
         Raises:
             ConfigError: settings contradict each other.
         """
+        if is_hub(self.run):
+            raise ConfigError(
+                f"run={self.run} is a model of the hub, which cannot be written: set run=PATH; to start from it, add "
+                f"training.start={self.run}"
+            )
         self.model.check()
         self.search.check()
         for tag in source_tags(self.data):
@@ -184,6 +191,23 @@ class QuantizeConfig:
     output: str | None = setting(None, "new model folder; null: RUN-int8")
 
 
+class ExportPrecision(StrEnum):
+    """The form of the weights in an exported folder."""
+
+    float32 = "float32"
+    int8 = "int8"
+
+
+@dataclass(kw_only=True)
+class ExportConfig(OverridesConfig):
+    """Settings of recipes/export.py."""
+
+    run: str = setting("runs/demo", "run folder of the model")
+    output: str | None = setting(None, "new folder; null: RUN-portable")
+    precision: ExportPrecision | None = setting(None, "float32, or int8: a quarter of the size; null: the run's")
+    check: bool = setting(False, "only translate the sentences of output/check.json on this machine and compare")
+
+
 @dataclass(kw_only=True)
 class AverageConfig:
     """Settings of recipes/average.py."""
@@ -194,6 +218,27 @@ class AverageConfig:
         factory=list,
     )
     output: str | None = setting(None, "new model folder; null: RUN-average")
+
+
+@dataclass(kw_only=True)
+class PushConfig:
+    """Settings of recipes/push.py."""
+
+    run: str = setting("runs/demo", "run folder, or exported folder, of the model")
+    repository: str | None = setting(None, "where on the hub: USER/NAME; created if it is missing")
+    private: bool = setting(False, "a new repository is private; an existing one stays as it is")
+    dry_run: bool = setting(False, "list the files and send nothing")
+
+    def check(self) -> str:
+        """Return the name of the repository.
+
+        Raises:
+            ConfigError: it is missing or not valid.
+        """
+        if self.repository is None:
+            raise ConfigError("where to send the model is not set: set repository=USER/NAME")
+        check_repository(self.repository)
+        return self.repository
 
 
 @dataclass(kw_only=True)

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.corpus import Corpus, MappedCorpus, Pair, PairSample
 from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.portable.normalization import is_blank
 
 
 def add_tag(text: str, tag: str | None) -> str:

@@ -16,13 +16,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.columns import JsonFile, JsonLinesFile
 from seq2seq.corpora.config import Split
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.near_copies import Integers, group_pairs
 from seq2seq.corpora.table import TableFile
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.portable.normalization import is_blank
 from seq2seq.system.atomic import atomic_write, new_folder
 from seq2seq.system.lock import locked_output
 

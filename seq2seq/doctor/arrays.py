@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seq2seq.corpora.blank import is_blank
 from seq2seq.doctor.findings import Integers
 from seq2seq.doctor.quotes import quote_flags
+from seq2seq.portable.normalization import is_blank
 from seq2seq.tokenizer.normalization import normalize
 
 Mask = npt.NDArray[np.bool_]

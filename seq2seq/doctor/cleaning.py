@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from seq2seq.corpora.archives import split_path
-from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.files import TextFiles
 from seq2seq.corpora.lines import open_output
@@ -23,6 +22,7 @@ from seq2seq.doctor.quotes import unquoted
 from seq2seq.doctor.reading import PairBlock, read_blocks
 from seq2seq.doctor.reasons import Reason, Remedy
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.portable.normalization import is_blank
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.lock import locked_output
 

@@ -11,15 +11,16 @@ from typing import Any
 from tqdm import tqdm
 
 from seq2seq import __version__
-from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.mixture import without_tags
 from seq2seq.errors import shown
 from seq2seq.metrics.copied_source import copied_source_report, copied_source_score
 from seq2seq.metrics.score import Score, score
 from seq2seq.metrics.suspicious import blank_report, count_outputs
-from seq2seq.run.folder import SHORTLIST, RunFolder
-from seq2seq.run.provenance import file_hash, hash_if_run, read_scores, text_hash
+from seq2seq.portable.normalization import is_blank
+from seq2seq.run.card import write_card
+from seq2seq.run.folder import CONFIG, SHORTLIST, RunFolder
+from seq2seq.run.provenance import SCORES, file_hash, hash_if_run, read_scores, text_hash
 from seq2seq.search import Method, SearchConfig
 from seq2seq.system.atomic import atomic_write
 from seq2seq.system.lock import locked_output
@@ -30,9 +31,6 @@ from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Translation
 
 log = logging.getLogger("seq2seq")
-
-SCORES = "scores.json"
-"""The file of a run folder with all scores: an entry for each test set, updated under a lock."""
 
 
 def evaluate_on_test(folder: Path, test: Corpus, device: str) -> str:
@@ -88,10 +86,10 @@ def evaluate(
     """Translate a test set with greedy search and with ``search``, score both and save the result.
 
     Writes ``hypotheses.NAME.greedy.txt``, ``hypotheses.NAME.METHOD.txt`` (METHOD is beam for beam search) and the entry
-    NAME of ``scores.json``, with the origin of the scores (`provenance`). References are scored in the form of the
-    translations (``tokenizer.normalization``); if that changes any, ``references.NAME.txt`` has the text that was
-    scored. What the source left unchanged scores is reported too. Several processes share the translating; only the
-    first writes.
+    NAME of ``scores.json``, with the origin of the scores (`provenance`). The model card is updated. References are
+    scored in the form of the translations (``tokenizer.normalization``); if that changes any, ``references.NAME.txt``
+    has the text that was scored. What the source left unchanged scores is reported too. Several processes share the
+    translating; only the first writes.
 
     Args:
         translator: the model or ensemble.
@@ -224,10 +222,12 @@ def write_scores(path: Path, name: str, entry: dict[str, Any]) -> None:
 
 
 def _set_entry(path: Path, name: str, entry: dict[str, Any]) -> None:
-    """Set an entry of a scores.json that the caller has locked."""
+    """Set an entry of a scores.json that the caller has locked, and update the model card beside it."""
     entries = read_scores(path)
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(entries | {name: entry}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if (path.parent / CONFIG).is_file():
+        write_card(path.parent)
 
 
 def score_table(scores: dict[str, Score]) -> str:

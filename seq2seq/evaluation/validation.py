@@ -14,12 +14,12 @@ from seq2seq.data.table import Table
 from seq2seq.inference.member import Member
 from seq2seq.metrics.score import bleu, chrf, warn_of_misfit
 from seq2seq.model import Network
+from seq2seq.portable.placeholders import Placeholders
 from seq2seq.search import SearchConfig
 from seq2seq.system.device import autocast
 from seq2seq.system.out_of_memory import halve_if_out_of_memory
 from seq2seq.system.precision import Precision
 from seq2seq.system.processes import all_reduce, broadcast_object, is_first, rank, world_size
-from seq2seq.tokenizer.placeholders import Placeholders
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training.config import Criterion
 from seq2seq.training.loss import loss_sums

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from itertools import islice, pairwise
 
-from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.builtin import BuiltinCorpus
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.lines import read_input
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.figures.config import ContextsConfig, InterpolationConfig
+from seq2seq.portable.normalization import is_blank
 
 ROLES = [
     "The woman helps the man.",

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.mixture import add_tag
@@ -13,6 +12,7 @@ from seq2seq.corpora.reading import read_split
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.evaluation.evaluate import provenance, translate_all
 from seq2seq.model import Network
+from seq2seq.portable.normalization import is_blank
 from seq2seq.run.files import run_text
 from seq2seq.run.folder import RunFolder
 from seq2seq.translation.translator import Translator

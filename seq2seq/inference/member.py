@@ -18,10 +18,10 @@ from seq2seq.inference import NetworkStepper, PreparedDecoder
 from seq2seq.inference.config import InferencePrecision
 from seq2seq.inference.shortlist import BatchShortlist
 from seq2seq.model import Network
+from seq2seq.portable.placeholders import Placeholders
 from seq2seq.system.capability import prefers_bfloat16, prefers_int8, runs_int8
 from seq2seq.system.device import allow_tf32, resolve_precision, to_device
 from seq2seq.system.precision import Precision
-from seq2seq.tokenizer.placeholders import Placeholders
 from seq2seq.tokenizer.tokenizer import BOS, EOS, Tokenizer, Tokenizers
 
 log = logging.getLogger("seq2seq")

@@ -18,6 +18,7 @@ from seq2seq.inference.member import Member, attention_weights, deduplicated
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.inference.watched import watched
 from seq2seq.model import AttentionKind
+from seq2seq.portable.placeholders import SYMBOLS, Placeholders
 from seq2seq.search import (
     CallbackStepper,
     CharacterStepper,
@@ -29,7 +30,6 @@ from seq2seq.search import (
     token_indexes,
 )
 from seq2seq.search.ensemble import ensemble
-from seq2seq.tokenizer.placeholders import SYMBOLS, Placeholders
 from seq2seq.tokenizer.token_bytes import byte_values, non_text_tokens, token_bytes, word_internal_tokens
 from seq2seq.tokenizer.tokenizer import UNK, Tokenizer
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from seq2seq.corpora.blank import is_blank
+from seq2seq.portable.normalization import is_blank
 
 SHARE = 0.05
 """Share of the sentences above which a count is reported."""

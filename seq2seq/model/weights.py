@@ -199,6 +199,17 @@ def read_metadata(path: Path) -> dict[str, str]:
     return metadata
 
 
+def read_size(path: Path) -> tuple[int, bool]:
+    """Read the number of parameters in a safetensors file, and whether matrices are stored in 8 bits, by its header.
+
+    Raises:
+        RunError: the file is missing, or its header is not valid.
+    """
+    with _readable(path):
+        tensors = _header_tensors(_read_header(path))
+    return sum(tensor.numel() for name, tensor in tensors.items() if not name.endswith(SCALES)), is_quantized(tensors)
+
+
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
     """Raise a `RunError` if a file of tensors is missing, or if reading it raises an error of a damaged file."""

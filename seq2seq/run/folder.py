@@ -23,14 +23,16 @@ from seq2seq.inference.shortlist import MAX_TRANSLATIONS, Shortlist
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.network import meta_network
 from seq2seq.model.weights import dequantized, is_quantized, load_weights_of, read_metadata, set_weights
+from seq2seq.portable.placeholders import SYMBOLS, Placeholders
+from seq2seq.run.exported import EXPORTED_CONFIG, exported_settings
 from seq2seq.run.metadata import check_metadata, model_metadata, tokenizer_hashes
 from seq2seq.run.network import make_network
 from seq2seq.search import SearchConfig
 from seq2seq.settings import flat, validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
+from seq2seq.system.hub import local_folder
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.normalization import Normalization
-from seq2seq.tokenizer.placeholders import SYMBOLS, Placeholders
 from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import cached_tokenizers
 
@@ -147,16 +149,19 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":
-        """Read config.yaml of a run folder.
+        """Read config.yaml of a run folder, or config.json of an exported one; ``hf://USER/NAME`` is downloaded.
 
         Raises:
-            RunError: the folder has no config.yaml, or it is not a YAML mapping.
+            RunError: the folder has no config.yaml, or it is not a YAML mapping; or as `local_folder`.
             ConfigError: the argument is not a path.
         """
         if not isinstance(path, str | os.PathLike):
             raise ConfigError(f"a run folder is a path, got {type(path).__name__}: pass a string or a Path")
-        folder = Path(path).expanduser()
+        folder = local_folder(path)
         file = folder / CONFIG
+        if not os.path.isfile(file) and os.path.isfile(folder / EXPORTED_CONFIG):
+            settings = exported_settings(folder)
+            return cls(folder, yaml.safe_dump(settings, sort_keys=False), settings)
         if not os.path.isfile(file):  # `Path.is_file` raises an error for names that the system does not allow
             raise RunError(f"{folder} is not a run folder ({CONFIG} is missing): set run=PATH, or train a model first")
         try:

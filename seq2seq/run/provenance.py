@@ -11,9 +11,11 @@ from seq2seq.errors import RunError
 from seq2seq.run.folder import CONFIG, MODEL, RunFolder
 from seq2seq.tokenizer.tokenizer import tokenizer_paths
 
+SCORES = "scores.json"
+"""The file of a run folder with all scores: an entry for each test set, updated under a lock."""
+
 SAMPLING = ("bs:", "ar:", "seed:")
 """Parts of a sacreBLEU signature about random samples for intervals and tests; they do not affect the score."""
-
 
 LARGEST_SCORES = 100_000_000
 """Maximum size of scores.json in bytes; an entry has about 5,000."""

@@ -11,9 +11,9 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from seq2seq import __version__
-from seq2seq.corpora.blank import is_blank
-from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import program
+from seq2seq.portable.normalization import is_blank
+from seq2seq.portable.segmentation import MAX_SEGMENT
 from seq2seq.serving.alternatives import suggest_alternatives
 from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.executor import TranslationExecutor

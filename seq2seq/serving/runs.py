@@ -7,6 +7,7 @@ from seq2seq.corpora.languages import language_tag
 from seq2seq.errors import ConfigError
 from seq2seq.serving.config import ServeConfig
 from seq2seq.serving.schemas import RunInfo
+from seq2seq.system.hub import results_folder
 from seq2seq.translation.translator import Translator
 
 
@@ -32,10 +33,10 @@ def load_translators(config: ServeConfig) -> dict[str, Translator]:
         RunError: a file is missing, damaged or foreign, or a run is a language model.
         ConfigError: two paths are the same folder, or the device or precision is unavailable.
     """
-    folders = [Path(run) for run in [config.run, *config.runs]]
+    runs = [config.run, *config.runs]
     return {
-        name: Translator.load(folder, config.device, config.precision)
-        for name, folder in zip(run_names(folders), folders, strict=True)
+        name: Translator.load(run, config.device, config.precision)
+        for name, run in zip(run_names([results_folder(run) for run in runs]), runs, strict=True)
     }
 
 

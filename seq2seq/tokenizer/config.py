@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from seq2seq.errors import ConfigError
+from seq2seq.portable.placeholders import SYMBOLS, PlaceholderKind, Placeholders
 from seq2seq.settings import Settings, setting
 from seq2seq.tokenizer.normalization import Normalization, normalize
-from seq2seq.tokenizer.placeholders import SYMBOLS, PlaceholderKind, Placeholders
 
 SMALLEST = 4 + 256  # the special tokens and one token per byte
 SMALLEST_OF_WORDS = 4 + 1

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from seq2seq.corpora.corpus import Corpus, MappedCorpus, Pair
 from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
-from seq2seq.tokenizer.placeholders import PATTERNS, SYMBOLS, Placeholders
+from seq2seq.portable.placeholders import PATTERNS, SYMBOLS, Placeholders
 
 
 class ProtectedCorpus(MappedCorpus):

@@ -39,23 +39,6 @@ def non_text_tokens(tokenizer: Tokenizer) -> frozenset[int]:
     return frozenset({BOS, PAD} if tokenizer.word_level else {BOS, PAD, UNK})
 
 
-def complete_characters(tokens: Sequence[int], values: Sequence[int | None]) -> Sequence[int]:
-    """The tokens of a truncated text without the bytes of an incomplete character at its end.
-
-    Args:
-        tokens: of the text.
-        values: the byte of each token (`byte_values`).
-    """
-    for back in range(1, min(4, len(tokens) + 1)):
-        byte = values[tokens[-back]]
-        if byte is None or byte < 0x80:
-            break
-        if byte >= 0xC0:
-            length = 2 + (byte >= 0xE0) + (byte >= 0xF0)
-            return tokens[:-back] if back < length else tokens
-    return tokens
-
-
 def stable_prefix_tokens(tokenizer: Tokenizer, prefix: str, texts: Sequence[bytes | None]) -> list[int]:
     """The first tokens of a prefix that do not depend on what follows it: those of its complete words.
 

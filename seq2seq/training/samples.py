@@ -5,9 +5,9 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import escaped
+from seq2seq.portable.normalization import is_blank
 
 WIDTH = 120
 """Columns of a line where the output is not a terminal."""

@@ -17,6 +17,7 @@ from seq2seq.model.weights import Weights, dequantized, load_weights_of, set_wei
 from seq2seq.run.folder import CONFIG, MODEL, RunFolder
 from seq2seq.run.metadata import architecture
 from seq2seq.settings import override_value
+from seq2seq.system.hub import local_folder
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import Tokenizer, Tokenizers
 from seq2seq.training.config import EmbeddingsConfig, StartVocabulary
@@ -61,18 +62,19 @@ def checked_start(
     """
     if start is None:
         return None
-    other = Path(start).expanduser()
-    if not (folder / CONFIG).exists():
-        run = RunFolder.open(other)
-        _check_architecture(run, model)
-        if not (other / MODEL).is_file():
-            raise RunError(f"training.start={start} has no {MODEL}: train it until it has validated at least once")
-        tokenizers = run.tokenizers()
-        run.check_file(other / MODEL, run.metadata(tokenizers))
-        if vocabulary is StartVocabulary.run:
-            _check_text_form(run, tokenizer)
-            _check_tags(start, tokenizers, tokenizer, source_tags)
-            _refuse_ignored(run, model, tokenizer)
+    if (folder / CONFIG).exists():
+        return Path(start).expanduser()
+    other = local_folder(start)
+    run = RunFolder.open(other)
+    _check_architecture(run, model)
+    if not (other / MODEL).is_file():
+        raise RunError(f"training.start={start} has no {MODEL}: train it until it has validated at least once")
+    tokenizers = run.tokenizers()
+    run.check_file(other / MODEL, run.metadata(tokenizers))
+    if vocabulary is StartVocabulary.run:
+        _check_text_form(run, tokenizer)
+        _check_tags(start, tokenizers, tokenizer, source_tags)
+        _refuse_ignored(run, model, tokenizer)
     return other
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
-from seq2seq.corpora.segmentation import MAX_SEGMENT, split_long_text, split_sentences
 from seq2seq.data.batch import batches_by_length
 from seq2seq.errors import DataError
 from seq2seq.inference.members import EncodedSources, Members
+from seq2seq.portable.segmentation import MAX_SEGMENT, split_long_text, split_sentences
 from seq2seq.search import SAMPLING_METHODS, SearchConfig
 from seq2seq.system.out_of_memory import halve_if_out_of_memory
 from seq2seq.translation.types import Request, Translation, join_translations

@@ -39,7 +39,7 @@ class OnError(StrEnum):
 class RunConfig(Settings):
     """A model and how it runs."""
 
-    run: str = setting("runs/demo", "run folder of the model")
+    run: str = setting("runs/demo", "run folder of the model, or hf://USER/NAME")
     device: str = setting("auto", "auto, cpu or cuda")
     precision: InferencePrecision = setting(
         InferencePrecision.auto, "float32, tf32 (GPUs), bfloat16, int8, or auto: the run's precision"

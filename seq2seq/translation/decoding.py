@@ -12,11 +12,12 @@ from torch import Tensor
 from seq2seq.errors import ConfigError
 from seq2seq.inference.members import BoundMembers, EncodedSources, Members
 from seq2seq.metrics.similarity import Similarity, expected_utilities
+from seq2seq.portable.placeholders import PlaceholderDifference
+from seq2seq.portable.text import complete_characters
 from seq2seq.search import SAMPLING_METHODS, Hypothesis, Method, Phrase, PrefixStepper, SearchConfig, search
 from seq2seq.settings import validate
 from seq2seq.tokenizer.normalization import normalize
-from seq2seq.tokenizer.placeholders import PlaceholderDifference
-from seq2seq.tokenizer.token_bytes import complete_characters, phrase_tokens, prefix_bytes, stable_prefix_tokens
+from seq2seq.tokenizer.token_bytes import phrase_tokens, prefix_bytes, stable_prefix_tokens
 from seq2seq.translation.config import Copy
 from seq2seq.translation.copying import copy_from_source
 from seq2seq.translation.types import Request, Translation

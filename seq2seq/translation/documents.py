@@ -3,8 +3,8 @@
 import logging
 
 from seq2seq.corpora.mixture import add_tag
-from seq2seq.corpora.segmentation import split_document
 from seq2seq.metrics.suspicious import OutputCounts
+from seq2seq.portable.segmentation import split_document
 from seq2seq.search import SearchConfig
 from seq2seq.translation.config import Copy
 from seq2seq.translation.translator import Translator

@@ -86,7 +86,7 @@ class LanguageModel:
 
     @classmethod
     def load(cls, run: str | Path, device: str = "auto") -> "LanguageModel":
-        """Load the best model of a run folder that was trained without an encoder.
+        """Load the best model of a run folder, or of ``hf://USER/NAME``, that was trained without an encoder.
 
         Raises:
             RunError: a file is missing, damaged or of another kind, or the run is a translator.

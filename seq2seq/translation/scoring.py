@@ -11,13 +11,13 @@ from itertools import chain, islice
 import numpy as np
 import torch
 
-from seq2seq.corpora.segmentation import MAX_SEGMENT, align_segments, split_long_text, split_sentences
 from seq2seq.data.batch import batches_by_length, make_batch
 from seq2seq.data.batch_sampler import BatchSampler
 from seq2seq.data.config import BatchConfig
 from seq2seq.errors import require_text
 from seq2seq.inference.member import Member
 from seq2seq.inference.members import EncodedSources, Members
+from seq2seq.portable.segmentation import MAX_SEGMENT, align_segments, split_long_text, split_sentences
 from seq2seq.search import forced_decoding, make_hypothesis
 from seq2seq.tokenizer.tokenizer import EOS
 from seq2seq.translation.batching import batch_tokens, chunked, map_batches

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import torch
 
-from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.inference.members import Members
+from seq2seq.portable.segmentation import MAX_SEGMENT
 from seq2seq.search import Hypothesis, stream_beam_search
 from seq2seq.translation.batching import split_request
 from seq2seq.translation.decoding import Candidate, SearchOptions, bind, translation

@@ -1,5 +1,6 @@
 """A trained translator: text in, translations out."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -9,11 +10,11 @@ import torch
 from seq2seq.analysis.config import ALTERNATIVES
 from seq2seq.analysis.trace import Trace
 from seq2seq.analysis.tracing import trace_sentence
-from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import ConfigError, require_text
 from seq2seq.inference.member import Member, check_members
 from seq2seq.inference.members import EncodedSources, Members
 from seq2seq.inference.shortlist import Shortlist
+from seq2seq.portable.segmentation import MAX_SEGMENT
 from seq2seq.run.folder import RunFolder, load_run
 from seq2seq.search import (
     LANGUAGE_MODEL_WEIGHT,
@@ -31,9 +32,12 @@ from seq2seq.tokenizer.token_bytes import split_prefix
 from seq2seq.translation.batching import batch_rows, translate_stream
 from seq2seq.translation.config import Copy
 from seq2seq.translation.decoding import SearchOptions, search_options, translate_batch
+from seq2seq.translation.portable_engine import EngineChoice, PortableEngine, choose_engine
 from seq2seq.translation.scoring import score_pairs
 from seq2seq.translation.streaming import stream_translation
 from seq2seq.translation.types import Request, Translation
+
+log = logging.getLogger("seq2seq")
 
 
 class Translator:
@@ -49,6 +53,7 @@ class Translator:
         shortlist: Shortlist | None = None,
         language_model: Member | None = None,
         language_model_weight: float = LANGUAGE_MODEL_WEIGHT,
+        portable: PortableEngine | None = None,
     ) -> None:
         """Build a translator from prepared networks.
 
@@ -58,6 +63,7 @@ class Translator:
             shortlist: the first member's lexical shortlist, applied to all members.
             language_model: a network without encoder for shallow fusion.
             language_model_weight: the weight of its log-probabilities, at least 0.
+            portable: onnxruntime, which translates in place of the networks what it takes; None: nothing.
 
         Raises:
             ConfigError: there are no members, or the weight is negative or not finite.
@@ -73,12 +79,13 @@ class Translator:
         self.shortlist = None if shortlist is None else shortlist.to(self.device)
         self.language_model = language_model
         self.language_model_weight = language_model_weight
+        self.portable = portable
         self.ensemble = Members(self.members, self.shortlist, language_model, language_model_weight)
 
     def __repr__(self) -> str:
         """The models, for a log: ``Translator(runs/demo, cpu, float32)``."""
-        names = [member.name for member in self.members]
-        return f"{type(self).__name__}({', '.join(names)}, {self.device}, {self.members[0].precision})"
+        parts = [*[member.name for member in self.members], str(self.device), str(self.members[0].precision)]
+        return f"{type(self).__name__}({', '.join([*parts, *(['onnxruntime'] if self.portable else [])])})"
 
     @property
     def normalization(self) -> Normalization:
@@ -95,23 +102,29 @@ class Translator:
         *,
         language_model: str | Path | None = None,
         language_model_weight: float = LANGUAGE_MODEL_WEIGHT,
+        engine: str = EngineChoice.auto,
     ) -> "Translator":
         """Load the best model of a run folder, or an ensemble of several.
 
         Args:
-            run: the run folder. Reads config.yaml, tokenizer*.model and model.safetensors; executes nothing in them.
-                Several folders form an ensemble with a shared target vocabulary and the first one's search settings.
+            run: the run folder, or ``hf://USER/NAME[@REVISION]``, a model of the Hugging Face hub. Reads config.yaml,
+                tokenizer*.model and model.safetensors; executes nothing in them. Several folders form an ensemble with
+                a shared target vocabulary and the first one's search settings.
             device: auto, cpu or cuda.
             precision: float32, tf32, bfloat16, int8 or auto. bfloat16 and int8 are faster at a small cost in quality;
                 auto keeps each folder's own (int8 after recipes/quantize.py on processors with integer products).
             shortlist: score only tokens that can translate the source, by the first run's training data.
             language_model: run folder of a language model of the same target vocabulary, for shallow fusion.
             language_model_weight: the weight of its log-probabilities, at least 0.
+            engine: torch, onnx or auto. For a folder of recipes/export.py, onnx translates with onnxruntime only, and
+                refuses what that does not support; auto translates single sentences with it where it is faster.
+                `suggest`, `score` and `trace` always use PyTorch.
 
         Raises:
             RunError: a file is missing, damaged or of another kind, or the runs do not fit together.
-            ConfigError: no run, an unknown device or precision, a precision that the device does not support, a weight
-                that is negative or not finite, or a weight without a language model.
+            ConfigError: no run, an unknown device, precision or engine, a precision that the device does not support, a
+                weight that is negative or not finite, a weight without a language model, or onnx for what it does not
+                support.
         """
         if language_model is None and language_model_weight != LANGUAGE_MODEL_WEIGHT:
             raise ConfigError(
@@ -126,21 +139,25 @@ class Translator:
         search = loaded[0].search if loaded else SearchConfig()
         lists = runs[0].load_shortlist(loaded[0].tokenizers) if shortlist and loaded else None
         fused = None if language_model is None else load_run(language_model).member(chosen, precision)
-        return cls(members, search, lists, fused, language_model_weight)
+        options = {"shortlist": shortlist, "language_model": fused is not None}
+        portable = choose_engine(engine, [run.path for run in runs], chosen, precision, **options)
+        if portable is not None:
+            log.info("%s: engine=onnx, %s", runs[0].path, "all text" if portable.forced else "single sentences")
+        return cls(members, search, lists, fused, language_model_weight, portable)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For pickling and copying: packed weights cannot be pickled, so the copy packs its own."""
-        parts = self.members, self.search, self.shortlist, self.language_model, self.language_model_weight
-        return Translator, parts
+        fusion = self.language_model, self.language_model_weight
+        return Translator, (self.members, self.search, self.shortlist, *fusion, self.portable)
 
     def watched(self, on_step: Callable[[], None]) -> "Translator":
         """Return a translator with the same weights that calls ``on_step`` before each step of encoding or search.
 
-        An exception from ``on_step`` ends the translation; a server cancels requests in this way.
+        An exception from ``on_step`` ends the translation; a server cancels requests in this way. It uses PyTorch.
         """
         watched = object.__new__(Translator)
         watched.__dict__ |= self.__dict__
-        watched.ensemble = self.ensemble.watched(on_step)
+        watched.ensemble, watched.portable = self.ensemble.watched(on_step), None
         return watched
 
     @overload
@@ -209,7 +226,10 @@ class Translator:
             self.ensemble, resolve_search(search, self.search), beam_size, n_best, attention=attention, copy=copy
         )
         if isinstance(text, str | Request):
-            return next(self._stream([_request(text, prefix, phrases)], options))
+            request = _request(text, prefix, phrases)
+            if self.portable is not None and self.portable.takes(request, options):
+                return self.portable.translate(request, options)
+            return next(self._stream([request], options))
         if not isinstance(text, list | tuple):
             if text is None or isinstance(text, bytes | bytearray) or not isinstance(text, Iterable):
                 require_text(text, "text")
@@ -243,6 +263,8 @@ class Translator:
         def translate(own: list[Request], encoded: EncodedSources) -> list[Translation]:
             return self._batch(own, encoded, options)
 
+        if self.portable is not None and self.portable.forced:
+            return self.portable.translate_all(requests, options)
         return translate_stream(self.ensemble, requests, options.search, translate)
 
     def _batch(self, requests: list[Request], encoded: EncodedSources, options: SearchOptions) -> list[Translation]:
@@ -264,7 +286,10 @@ class Translator:
         options = search_options(self.ensemble, resolve_search(search, self.search), beam_size, 1)
         if options.search.method != Method.beam:
             raise ConfigError(f"search.method={options.search.method} cannot be streamed: set search.method=beam")
-        return stream_translation(self.ensemble, Request(text, prefix), options)
+        request = Request(text, prefix)
+        if self.portable is not None and self.portable.takes(request, options):
+            return self.portable.stream(request, options)
+        return stream_translation(self.ensemble, request, options)
 
     def suggest(self, text: str, prefix: str = "", count: int = 5) -> list[NextWord]:
         """Return the most probable next words of a translation that begins with ``prefix``, best first.

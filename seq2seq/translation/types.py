@@ -8,9 +8,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.lines import read_lines
 from seq2seq.errors import DataError, require_text
+from seq2seq.portable.normalization import is_blank
 from seq2seq.search import length_normalized
 from seq2seq.tokenizer.normalization import Normalization, normalize
 

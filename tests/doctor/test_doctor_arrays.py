@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.corpora.blank import is_blank
 from seq2seq.doctor.arrays import PairArrays, SentenceArray, concatenated, pair_statistics
+from seq2seq.portable.normalization import is_blank
 from seq2seq.tokenizer.normalization import normalize
 
 TEXTS = st.lists(st.text(st.characters(), max_size=12), min_size=1, max_size=8)

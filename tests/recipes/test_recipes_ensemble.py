@@ -10,7 +10,7 @@ from random_runs import random_run
 from seq2seq import Translator
 from seq2seq.model.weights import load_weights
 
-MODEL_FILES = ["config.yaml", "model.safetensors", "shortlist.safetensors", "tokenizer.model"]
+MODEL_FILES = ["README.md", "config.yaml", "model.safetensors", "shortlist.safetensors", "tokenizer.model"]
 SOURCES = ["We work.", "Where is my key?", "She sleeps."]
 
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from seq2seq import Translation, Translator
 from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.corpora.lines import decoded_lines
-from seq2seq.corpora.segmentation import MAX_SEGMENT
 from seq2seq.errors import DataError
 from seq2seq.inference.member import Member
 from seq2seq.model import AttentionKind, ModelConfig, Network
 from seq2seq.model.config import DecoderConfig, EncoderConfig
+from seq2seq.portable.segmentation import MAX_SEGMENT
 from seq2seq.recipes.translate import as_json
 from seq2seq.search import SearchConfig
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig

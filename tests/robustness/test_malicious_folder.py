@@ -129,8 +129,8 @@ def test_a_model_folder_contains_no_linked_file(recipe, run, secret, tmp_path, p
         return
     assert outcome.code == 0, outcome.err
     files = {path.name: path.read_bytes() for path in (tmp_path / "made").iterdir()}
-    assert set(files) == {"config.yaml", "model.safetensors", "shortlist.safetensors", "tokenizer.model"}
-    for name in set(files) - {"model.safetensors", "shortlist.safetensors"}:
+    assert set(files) == {"README.md", "config.yaml", "model.safetensors", "shortlist.safetensors", "tokenizer.model"}
+    for name in set(files) - {"README.md", "model.safetensors", "shortlist.safetensors"}:
         assert files[name] == (run / name).read_bytes()
     lists, copied = (load_file(folder / "shortlist.safetensors") for folder in (run, tmp_path / "made"))
     assert lists.keys() == copied.keys()

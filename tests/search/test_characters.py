@@ -7,9 +7,9 @@ import torch
 from markov import EOS, MarkovStepper
 from translators import SENTENCES, translator
 
+from seq2seq.portable.text import complete_characters
 from seq2seq.search import CharacterStepper, Method, SearchConfig, search
 from seq2seq.tokenizer.config import Algorithm
-from seq2seq.tokenizer.token_bytes import complete_characters
 
 MARKS = 3  # beginning, end, padding; then the 256 bytes, then a letter
 VOCABULARY = MARKS + 256 + 1

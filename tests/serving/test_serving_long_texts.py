@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from server_tools import SMALL, serving, translators
 
-from seq2seq.corpora.segmentation import MAX_SEGMENT
+from seq2seq.portable.segmentation import MAX_SEGMENT
 from seq2seq.serving.config import LimitsConfig, ServeConfig
 
 TRANSLATORS = translators()

@@ -8,7 +8,7 @@ import pytest
 from browser import open_page, require_browser
 from server_tools import serving, translators
 
-from seq2seq.corpora.segmentation import MAX_SEGMENT
+from seq2seq.portable.segmentation import MAX_SEGMENT
 from seq2seq.serving.app import page_files
 from seq2seq.serving.config import ServeConfig
 from seq2seq.serving.runs import load_translators

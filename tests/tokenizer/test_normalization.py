@@ -10,12 +10,12 @@ import sentencepiece
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.corpora.blank import is_blank
 from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.errors import ConfigError
+from seq2seq.portable.normalization import is_blank
+from seq2seq.portable.placeholders import Placeholders
 from seq2seq.tokenizer.config import TokenizerConfig, check_tag
 from seq2seq.tokenizer.normalization import Normalization, normalize
-from seq2seq.tokenizer.placeholders import Placeholders
 from seq2seq.tokenizer.token_bytes import prefix_bytes, split_prefix
 from seq2seq.tokenizer.tokenizer import Tokenizer
 from seq2seq.tokenizer.vocabulary import build_tokenizers, train_tokenizer

@@ -5,4 +5,5 @@
 - `threads`: training by number of threads.
 - `against`: alternating measurements of another program and this one.
 - `verify`: the figures of RESULTS.md, measured again.
+- `build_kernels`: compiles the arithmetic of exported pages.
 """

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from seq2seq.tokenizer.placeholders import PlaceholderKind, Placeholders
+from seq2seq.portable.placeholders import PlaceholderKind, Placeholders
 from seq2seq.translation.config import Copy
 from seq2seq.translation.copying import copy_from_source, replace_wrong_numbers, word_attention, word_numbers
 from seq2seq.translation.decoding import Candidate, copied

@@ -3,8 +3,8 @@
 import pytest
 from translators import translator
 
-from seq2seq.corpora.segmentation import split_document
 from seq2seq.errors import ConfigError
+from seq2seq.portable.segmentation import split_document
 from seq2seq.search import Method, SearchConfig
 from seq2seq.translation.documents import translate_document
 from seq2seq.translation.types import Glossary

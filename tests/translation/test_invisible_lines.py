@@ -5,8 +5,8 @@ from translators import translator
 
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.mixture import add_tag
-from seq2seq.corpora.segmentation import split_long_text
 from seq2seq.metrics.suspicious import count_outputs
+from seq2seq.portable.segmentation import split_long_text
 from seq2seq.translation.documents import translate_document
 from seq2seq.translation.synthetic_text import SyntheticPairs, back_translate, distill, write_pairs
 

@@ -14,8 +14,8 @@ from seq2seq.analysis.ablation import Ablator
 from seq2seq.analysis.replay import teacher_forced_batches
 from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import ConfigError, RunError
+from seq2seq.portable.placeholders import SYMBOLS
 from seq2seq.search import Method
-from seq2seq.tokenizer.placeholders import SYMBOLS
 from seq2seq.translation.documents import translate_document
 from seq2seq.translation.synthetic_text import back_translate, distill
 

@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seq2seq import Request, SearchConfig, Translation, Translator
-from seq2seq.corpora.blank import is_blank
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.inference.member import Member
 from seq2seq.inference.products import FloatProduct, IntegerProduct, Product, RoundedProduct
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.model.weights import save_quantized
+from seq2seq.portable.normalization import is_blank
 from seq2seq.run.folder import load_run
 from seq2seq.search import Method, SearchOverrides
 from seq2seq.tokenizer.config import TokenizerConfig

@@ -18,7 +18,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from seq2seq.corpora.blank import is_blank
+from seq2seq.portable.normalization import is_blank
 
 _WORDS = """
 mr mrs ms dr prof st sr jr vs vol fig pp ed eds al inc ltd co gen col capt lt sgt rev hon approx dept

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seq2seq.corpora.segmentation import MAX_SEGMENT, align_segments, split_document, split_long_text
+from seq2seq.portable.segmentation import MAX_SEGMENT, align_segments, split_document, split_long_text
 
 LETTER = """# A letter
 
@@ -115,7 +115,7 @@ HARD = {
 
 LINEAR = """
 import sys
-from seq2seq.corpora.segmentation import align_segments, split_document, split_long_text
+from seq2seq.portable.segmentation import align_segments, split_document, split_long_text
 text = sys.stdin.read()
 for wrapped in (False, True):
     assert "".join(part.text for part in split_document(text, wrapped=wrapped)) == text

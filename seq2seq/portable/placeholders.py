@@ -16,8 +16,7 @@ from collections.abc import Collection
 from enum import StrEnum
 from typing import NamedTuple
 
-from seq2seq.corpora.blank import is_blank
-from seq2seq.tokenizer.normalization import Normalization, ends_word, normalize
+from seq2seq.portable.normalization import Normalization, ends_word, is_blank, normalize
 
 SYMBOLS = tuple(f"⟨ph{number}⟩" for number in range(1, 9))
 """Their number is the most different placeholders of a sentence that are protected; further ones stay text."""

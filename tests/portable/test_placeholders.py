@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from seq2seq.corpora.corpus import PairList
 from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
+from seq2seq.portable.placeholders import SYMBOLS, PlaceholderKind, Placeholders
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
-from seq2seq.tokenizer.placeholders import SYMBOLS, PlaceholderKind, Placeholders
 from seq2seq.tokenizer.protection import protected_corpus
 from seq2seq.tokenizer.tokenizer import UNK, normalize
 from seq2seq.tokenizer.vocabulary import train_tokenizer

@@ -1,0 +1,1 @@
+"""Exporting a trained model to a folder that translates without PyTorch: see `seq2seq.portable`."""
