@@ -126,7 +126,7 @@ PO = b'# Licence\n\nmsgid ""\nmsgstr ""\n'
     ("data", "kind"),
     [
         (TMX, TmxFile),
-        (gzip.compress(TMX), TmxFile),
+        (gzip.compress(TMX, mtime=0), TmxFile),
         (XLIFF[2:], XliffFile),
         (PO, PoFile),
         (b"We work.\nYes, we do.\n", None),
