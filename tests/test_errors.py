@@ -1,6 +1,7 @@
 """Error messages are one line for any content."""
 
 import pickle
+import re
 import shutil
 import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
@@ -59,4 +60,5 @@ def test_extras_are_installed_from_the_clone_or_by_the_name_of_the_distribution(
 
 @pytest.mark.parametrize("path", sorted((ROOT / "seq2seq").rglob("*.py")), ids=lambda path: path.name)
 def test_no_hint_names_the_other_project(path):
-    assert "pip install" not in path.read_text("utf-8") or path.name == "errors.py"
+    others = r"pip install (?!onnxruntime\b|-r )"  # what exported folders need, which are not this project
+    assert not re.search(others, path.read_text("utf-8")) or path.name == "errors.py"

@@ -132,10 +132,10 @@ def copy_portable(folder: Path) -> None:
     for file in resources.files("seq2seq.portable").iterdir():
         if file.name.endswith(".py"):
             text = file.read_text(encoding="utf-8").replace("seq2seq.portable", COPY)
-            write_text(package / file.name, text)
-    write_text(package / "LICENSE", licence_text())
-    write_text(folder / "translate.py", PROGRAM)
-    write_text(folder / "requirements.txt", REQUIREMENTS)
+            save_text(package / file.name, text)
+    save_text(package / "LICENSE", licence_text())
+    save_text(folder / "translate.py", PROGRAM)
+    save_text(folder / "requirements.txt", REQUIREMENTS)
 
 
 def licence_text() -> str:
@@ -149,9 +149,9 @@ def licence_text() -> str:
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file."""
-    write_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
+    save_text(path, json.dumps(content, ensure_ascii=False, indent=1) + "\n")
 
 
-def write_text(path: Path, text: str) -> None:
+def save_text(path: Path, text: str) -> None:
     """Write a text file with the same bytes on all systems."""
     path.write_text(text, encoding="utf-8", newline="\n")

@@ -259,6 +259,8 @@ EXCUSED = {
     ("seq2seq/system/processes.py", "in_group"): "the null device",
     ("seq2seq/analysis/pictures.py", "png"): "into memory",
     ("seq2seq/corpora/documents/xlsx.py", "write"): "its caller gives the open output",
+    ("seq2seq/export/folder.py", "save_text"): "into a folder that appears as a whole",
+    ("seq2seq/export/html.py", "write_page"): "into a folder that appears as a whole",
 }
 
 
