@@ -24,11 +24,13 @@ def found() -> dict[str, dict[str, int]]:
     return host_waits()
 
 
+@pytest.mark.slow
 def test_no_update_waits_and_a_search_step_waits_once(found):
     assert found == {name: {"update": 0, "step": 1} for name in arrangements()}
     assert json.loads(json.dumps(found)) == found
 
 
+@pytest.mark.slow
 def test_the_documentation_has_the_counts(found):
     text = " ".join(RECIPES.read_text(encoding="utf-8").partition("## On a GPU")[2].split())
     counts = [re.search(rf"{what} waits (\d+) times? in all of them", text)[1] for what in ("update", "search step")]

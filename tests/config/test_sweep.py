@@ -325,6 +325,7 @@ def test_settings_that_differ():
     assert differing([one, two], [""]) == differing([one]) == differing([]) == {}
 
 
+@pytest.mark.slow
 def test_seeds_trained_on_one_split_file_are_skipped_when_finished_and_compared(recipe, tmp_path):
     """Each run folder keeps the three sets of the file; they are the same text."""
     words = ["red", "green", "blue", "white", "black", "grey", "pink", "brown"]

@@ -36,6 +36,7 @@ def warnings(caplog):
     return [record.getMessage() for record in caplog.records if record.levelno > logging.INFO]
 
 
+@pytest.mark.slow
 def test_the_run_does_not_depend_on_how_the_corpus_is_read(recipe, tmp_path, monkeypatch, caplog, hub):
     """Downloaded and encoded in one file; or as a stream, in many files, by two processes, with a shared cache.
 

@@ -71,6 +71,7 @@ SETTINGS = [
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="open files are looked up in /proc")
+@pytest.mark.slow
 def test_it_trains_resumes_and_translates_with_the_calls_of_windows(tmp_path):
     run, text, output = tmp_path / "run", tmp_path / "text.en", tmp_path / "text.de"
     text.write_text("We work.\nShe sleeps.\n", encoding="utf-8")

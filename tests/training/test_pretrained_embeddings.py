@@ -153,6 +153,7 @@ def test_a_run_with_words_and_frozen_vectors(recipe, tmp_path: Path) -> None:
     assert updates[-1] == 20
 
 
+@pytest.mark.slow
 def test_frozen_embeddings_stay_frozen_after_a_warm_start(recipe, tmp_path: Path) -> None:
     """Also in a second warm start, and after resuming without the folder of the start."""
     vectors = tmp_path / "en.txt"
