@@ -81,6 +81,7 @@ def test_other_pairs_are_refused_in_a_folder_that_has_a_run(trained):
         train(made_up_pairs(), run.folder, overrides=[*SMALL, "model.dropout=0.5"])
 
 
+@pytest.mark.slow
 def test_a_corpus_and_rows_of_a_data_set_give_the_same_run_as_a_list(trained, tmp_path):
     run, _ = trained
     pairs = made_up_pairs()
@@ -225,6 +226,7 @@ def test_words_are_accepted_where_settings_have_choices(tmp_path):
     assert train(config, tmp_path / "run").criterion is Criterion.loss
 
 
+@pytest.mark.slow
 def test_a_split_is_trained_on_as_it_is_and_keeps_its_languages(tmp_path):
     path = tmp_path / "pairs.tsv"
     path.write_text("".join(f"{source}\t{target}\n" for source, target in made_up_pairs()), encoding="utf-8")

@@ -90,6 +90,7 @@ def test_each_job_of_a_sweep_has_its_own_run_folder(recipe, tmp_path):
         assert dropout in (folder / "config.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_failing_jobs_do_not_end_the_others(recipe, trained, tmp_path):
     trained.errors |= {(1, 0.1): DataError("no pairs"), (2, 0.1): MemoryError("1 TB"), (3, 0.1): KeyError("a bug")}
     command = ["-m", f"run={tmp_path}/s", "model.dropout=0.1"]

@@ -41,6 +41,7 @@ def more(tmp_path: Path) -> str:
     return f"source: {tmp_path}/more.en, target: {tmp_path}/more.fr"
 
 
+@pytest.mark.slow
 def test_two_corpora_with_tags_make_one_run(recipe, tmp_path, more):
     run = tmp_path / "run"
     tags = ["data.source_tag='<2de>'", "data.weight=0.5"]

@@ -29,6 +29,7 @@ def test_one_command_draws_all_figures_that_need_no_training(recipe, tiny_run, t
     assert sorted(path.name for path in run.iterdir()) == before, "the run is unchanged"
 
 
+@pytest.mark.slow
 def test_several_runs_share_a_picture_and_attention_has_no_interpolation(recipe, tiny_run, tmp_path):
     other = random_run(tiny_run, tmp_path / "other", 1, CONTEXT)
     overrides = [f"run={tiny_run}", f"runs=[{other}]", f"output={tmp_path / 'out'}", *QUICK]

@@ -78,6 +78,7 @@ def test_a_card_is_deterministic_and_kept_up_to_date(run):
     assert is_generated(read_card(run))
 
 
+@pytest.mark.slow
 def test_scores_of_other_weights_are_left_out(run):
     score(run)
     scores = json.loads((run / "scores.json").read_text("utf-8"))
@@ -123,6 +124,7 @@ def test_the_settings_name_licence_and_data(tmp_path):
     assert yaml.safe_load(model_card(named).split("---\n")[1])["license_name"] == "Ours: 1\\n---"
 
 
+@pytest.mark.slow
 def test_a_quantized_model_has_a_card_of_its_own_without_foreign_scores(run, tmp_path):
     score(run)
     folder = RunFolder.open(run)
@@ -141,6 +143,7 @@ def test_a_quantized_model_has_a_card_of_its_own_without_foreign_scores(run, tmp
     assert front_matter(read_card(tmp_path / "small")).eval_results
 
 
+@pytest.mark.slow
 def test_an_exported_folder_lists_its_files(run, tmp_path):
     score(run)
     exported = tmp_path / "exported"

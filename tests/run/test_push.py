@@ -81,6 +81,7 @@ def test_only_the_files_of_a_model_are_fetched(hub, owner, run):
     assert sorted(os.listdir(folder)) == sorted({*hub.fetched})
 
 
+@pytest.mark.slow
 def test_the_cache_is_used_without_a_network(monkeypatch, tmp_path, run):
     with hub_server(monkeypatch, str(tmp_path / "cache")) as hub:
         monkeypatch.setenv("HF_TOKEN", TOKEN)
@@ -95,6 +96,7 @@ def test_the_cache_is_used_without_a_network(monkeypatch, tmp_path, run):
     assert len(hub.commits["owner/model"]) == 1
 
 
+@pytest.mark.slow
 def test_a_revision_is_a_commit(hub, owner, run):
     first = push_to_hub(run, "owner/model").rpartition("/")[2]
     (run / CARD).write_text("New.", "utf-8")
@@ -149,6 +151,7 @@ def test_without_the_package_the_error_names_the_extra(monkeypatch):
         local_folder("hf://a/b")
 
 
+@pytest.mark.slow
 def test_linked_files_are_not_sent(hub, owner, run, tmp_path):
     secret = tmp_path / "private" / "train.de"
     for name in (CARD, "tokenizer.other.model"):
@@ -191,6 +194,7 @@ def test_settings_lose_their_paths_and_nothing_else(run):
     assert public_settings("a: [~/b, /c/d, 'C:\\e\\f', g/h, 1]\nfiles: {}") == "a:\n- b\n- d\n- f\n- g/h\n- 1\n"
 
 
+@pytest.mark.slow
 def test_results_are_not_written_into_the_cache(hub, owner, run, monkeypatch, tmp_path):
     push_to_hub(run, "owner/model")
     monkeypatch.chdir(tmp_path)

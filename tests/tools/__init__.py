@@ -6,4 +6,5 @@
 - `against`: alternating measurements of another program and this one.
 - `verify`: the figures of RESULTS.md, measured again.
 - `build_kernels`: compiles the arithmetic of exported pages.
+- `portable_speed`: exported models in every form: size, start, speed, equality.
 """

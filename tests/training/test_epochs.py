@@ -38,6 +38,7 @@ def records(folder):
     return [{name: value for name, value in line.items() if name != "tokens_per_second"} for line in lines]
 
 
+@pytest.mark.slow
 def test_epochs_end_training_with_the_whole_schedule_and_resume_to_the_bit(recipe, tmp_path):
     arguments = [*SETTINGS, "training.epochs=2", "training.log_every=1"]
     outcome = recipe("train", f"run={tmp_path / 'whole'}", *arguments)

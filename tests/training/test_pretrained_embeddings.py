@@ -131,6 +131,7 @@ def test_a_subword_vocabulary_and_a_file_of_another_language_give_one_line(engli
         set_embeddings(network, tokenizers, EmbeddingsConfig(target=english))
 
 
+@pytest.mark.slow
 def test_a_run_with_words_and_frozen_vectors(recipe, tmp_path: Path) -> None:
     """The recipe reports the coverage, does not change the frozen table and resumes."""
     vectors = tmp_path / "en.txt"
