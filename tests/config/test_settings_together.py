@@ -13,9 +13,6 @@ from seq2seq import Translator
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.settings import walk
 
-SAMPLE = 2
-"""Number of rows in the fast tests."""
-
 
 @pytest.fixture(scope="module")
 def base() -> TrainConfig:
@@ -63,12 +60,6 @@ def trains(recipe, folder, row) -> bool:
     assert all(math.isfinite(record["loss"]) for record in records), arguments
     assert (folder / "model.safetensors").exists()
     return True
-
-
-def test_a_sample_of_rows_runs_or_is_refused_in_one_line(recipe, tmp_path, covering):
-    rows = [covering.row(*levels) for levels in islice(covering.rows(), SAMPLE)]
-    ran = [trains(recipe, tmp_path / str(number), row) for number, row in enumerate(rows)]
-    assert any(ran)
 
 
 NO_EFFECT = {

@@ -226,6 +226,7 @@ def documented() -> list[list[str]]:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("number", [0, *(pytest.param(number, marks=pytest.mark.slow) for number in range(1, 5))])
+@pytest.mark.slow
 def test_documented_sweeps_run(recipe, trained, tmp_path, monkeypatch, number):
     """With the basic launcher, because training is replaced in this process only; other launchers are composed."""
     monkeypatch.chdir(tmp_path)

@@ -50,7 +50,8 @@ def files(tmp_path: Path) -> list[str]:
     return [f"data.{split}.file={path}" for split in ("train", "validation", "test")]
 
 
-@pytest.mark.parametrize("console", ["cp1252", pytest.param("POSIX", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("console", CONSOLES)
 def test_help_training_and_results_end_well(console, tmp_path, files):
     """What the console lacks is escaped; files and results are UTF-8 whatever the console is."""
     training = [f"run={tmp_path / 'run'}", *files, *TINY, "training.updates=2", "training.validate_every=2"]

@@ -166,7 +166,7 @@ RECIPES: dict[str, Recipe] = {
 }
 """The recipes by a name for each case."""
 
-SAMPLE = ["translate", "quantize"]
+SAMPLE = ["quantize"]
 QUICK = [
     "measure.warmup=0",
     "measure.repetitions=2",

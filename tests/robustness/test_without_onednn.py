@@ -7,6 +7,6 @@ from processors import run_tests_of_processors
 
 
 @pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="oneDNN is not available")
-@pytest.mark.parametrize("extent", ["few", pytest.param("all", marks=pytest.mark.slow)])
-def test_processor_tests_pass_without_onednn(extent):
-    run_tests_of_processors({WITHOUT_ONEDNN: "1"}, extent)
+@pytest.mark.slow
+def test_processor_tests_pass_without_onednn():
+    run_tests_of_processors({WITHOUT_ONEDNN: "1"}, "all")

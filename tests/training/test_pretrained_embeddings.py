@@ -198,6 +198,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 def test_invalid_vectors_create_no_folder_and_do_not_change_a_run(recipe, tmp_path: Path) -> None:
     vectors, run = tmp_path / "en.txt", tmp_path / "run"
     options = [f"run={run}", *TINY, "tokenizer=word", "tokenizer.size=100", "tokenizer.joint=false"]
