@@ -2,7 +2,7 @@
 
 import json
 import math
-from itertools import combinations, islice
+from itertools import combinations
 from pathlib import Path
 
 import pytest
