@@ -1,11 +1,12 @@
 """Search of one sentence that reports the tokens that can no longer change."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 
 from seq2seq.errors import ConfigError
+from seq2seq.portable.search import common_prefix
 from seq2seq.search.beam import beam_steps, start_sentences
 from seq2seq.search.config import Method, SearchConfig
 from seq2seq.search.hypothesis import Hypothesis
@@ -47,13 +48,3 @@ def stream_beam_search(stepper: Stepper[State], config: SearchConfig) -> Iterato
             yield PartialResult(fixed, None)
     (best, *_) = sentence.best(config.n_best)
     yield PartialResult(best.tokens, best)
-
-
-def common_prefix(sequences: Sequence[list[int]]) -> list[int]:
-    """Return the longest prefix of all sequences; an empty list if there are none."""
-    shared = []
-    for tokens in zip(*sequences, strict=False):
-        if len(set(tokens)) > 1:
-            break
-        shared.append(tokens[0])
-    return shared
