@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from seq2seq.portable.errors import PortableError
 from seq2seq.portable.folder import CHECK, read_config, read_json
-from seq2seq.portable.search import Hypothesis
+from seq2seq.portable.hypothesis import Hypothesis
 
 if TYPE_CHECKING:
     from seq2seq.portable.translator import Translator

@@ -6,12 +6,13 @@ N rows (hypotheses, at most K = the beam size), V target vocabulary size.
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from seq2seq.portable.engine import Engine, Floats
 from seq2seq.portable.errors import PortableError
+from seq2seq.portable.hypothesis import NO_HYPOTHESIS, Hypothesis, make_hypothesis
 
 BLOCK = 64
 """Values whose maximum is taken at once."""
@@ -65,33 +66,6 @@ class SearchSettings:
     def limit(self, source_tokens: int) -> int:
         """The maximum number of tokens of a hypothesis, EOS included, for a source of this many, EOS included."""
         return max(1, math.floor(source_tokens * self.max_length_ratio + self.max_length_offset))
-
-
-class Hypothesis(NamedTuple):
-    """One translation as token ids, without BOS and EOS."""
-
-    tokens: list[int]
-    log_probability: float
-    """Sum over the tokens, in nats, EOS included if the hypothesis is finished."""
-    score: float
-    """The log-probability normalized by length; higher is better."""
-    finished: bool
-    """False if the search reached the maximum length before EOS."""
-
-
-NO_HYPOTHESIS = Hypothesis([], -math.inf, -math.inf, finished=False)
-"""The result if every token is excluded."""
-
-
-def make_hypothesis(tokens: Sequence[int], log_probability: float, alpha: float, *, finished: bool) -> Hypothesis:
-    """Build a hypothesis from the tokens after BOS; if ``finished``, the last of them is EOS."""
-    score = length_normalized(log_probability, len(tokens), alpha)
-    return Hypothesis([*tokens[: len(tokens) - finished]], log_probability, score, finished)
-
-
-def length_normalized(log_probability: float, length: int, alpha: float) -> float:
-    """``log_probability / length ** alpha``; the length counts EOS."""
-    return log_probability / math.pow(length, alpha)
 
 
 @dataclass

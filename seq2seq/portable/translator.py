@@ -14,13 +14,12 @@ from seq2seq.portable.check import AT_LOAD, check_translator
 from seq2seq.portable.engine import Engine, Floats
 from seq2seq.portable.errors import PortableError
 from seq2seq.portable.folder import CONFIG, SHORTLIST, STEP_GRAPH, WEIGHTS, read_config, read_tensors, read_weights
+from seq2seq.portable.hypothesis import Hypothesis, length_normalized
 from seq2seq.portable.network import NumpyEngine, log_softmax
 from seq2seq.portable.search import (
-    Hypothesis,
     Search,
     SearchSettings,
     common_prefix,
-    length_normalized,
     ranked,
 )
 from seq2seq.portable.segmentation import MAX_SEGMENT
