@@ -1,24 +1,26 @@
 """Exported models: size, start, speed and equality of every form, one sentence at a time on one thread.
 
-python -m tests.tools.portable_speed runs/demo --sentences 200
+python -m tests.tools.portable_speed runs/demo --sentences 1000 --timed 100
+python -m tests.tools.portable_speed runs/mine --sources test.en --references test.de
 
-It exports the run in float32 and int8 into a temporary folder, and translates the first sentences of the run's test set
-with PyTorch, onnxruntime, numpy, node, and Chromium, plain and with the processor throttled four times. Sentences whose
-tokens differ from those of PyTorch on the same folder in float32 are counted. Forms are measured in turns, and the best
-of the rounds counts. Start is the time of a new process up to its first translation; of Chromium, from opening
-index.html up to the first translation on the page.
+It exports the run in float32 and int8 into a temporary folder, and translates sentences of the built-in test set, or of
+files, with PyTorch, onnxruntime, numpy, node, and Chromium, plain and with the processor throttled four times. All are
+translated once, which gives BLEU and the number of sentences whose tokens are those of PyTorch on the same folder in
+float32. The first ones are timed: forms in turns, and the best of the rounds counts. Start is the time of a new process
+up to its first translation, and memory its largest resident set; of Chromium, start is the time from opening index.html
+up to the first translation on the page.
 """
 
 import argparse
 import base64
 import json
+import math
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +31,9 @@ from seq2seq import Translator
 from seq2seq.corpora.builtin import BuiltinCorpus
 from seq2seq.corpora.config import BuiltinConfig
 from seq2seq.export.folder import export
+from seq2seq.metrics.score import bleu
 from seq2seq.portable import Translator as Portable
+from seq2seq.portable.text import Tokenizer
 from seq2seq.run.folder import RunFolder
 from tests.browser import open_page
 from tests.node import WEB, run_node
@@ -59,6 +63,15 @@ class Timed(NamedTuple):
     """For all sentences."""
     found: list[list[int]]
     """Target token ids of each sentence."""
+
+
+class TestSet(NamedTuple):
+    """What is translated."""
+
+    sources: list[str]
+    references: list[str]
+    timed: list[str]
+    """The first sources."""
 
 
 Form = Callable[[list[str], int], Timed]
@@ -114,25 +127,27 @@ def chromium_form(folder: Path, sources: list[list[int]], throttled: int) -> For
     return timed
 
 
-def python_start(code: str, folder: Path) -> float:
-    """Seconds of a new process of Python, the better of three."""
+def python_start(code: str, folder: Path) -> str:
+    """Seconds of a new process of Python, the best of three, and its memory."""
+    code += "; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
 
-    def seconds() -> float:
+    def started() -> tuple[float, int]:
         start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code, str(folder)], check=True, capture_output=True)
-        return time.perf_counter() - start
+        done = subprocess.run([sys.executable, "-c", code, str(folder)], check=True, capture_output=True, text=True)
+        return time.perf_counter() - start, int(done.stdout.split()[-1])
 
-    return min(seconds() for _ in range(3))
+    seconds, kilobytes = min(started() for _ in range(3))
+    return f"{seconds:.2f} s, {kilobytes / 1024:.0f} MB"
 
 
-def page_start(folder: Path, text: str) -> float:
+def page_start(folder: Path, text: str) -> str:
     """Seconds from opening index.html up to the first translation."""
     with open_page((folder / "index.html").resolve().as_uri()) as page:
         start = time.perf_counter()
         page.reload(wait_until="commit")
         page.fill("#source", text)
         expect(page.locator("#translation")).not_to_be_empty()
-        return time.perf_counter() - start
+        return f"{time.perf_counter() - start:.2f} s"
 
 
 @contextmanager
@@ -144,55 +159,65 @@ def exported(run: Path, precision: str) -> Iterator[Path]:
         yield folder
 
 
-def measure(run: Path, precision: str, sentences: list[str]) -> None:
+def measure(run: Path, precision: str, text: TestSet) -> None:
     """Print one table for a form of the weights."""
     with exported(run, precision) as folder:
         numpy, onnx = (Portable.load(folder, engine, check=False) for engine in ("numpy", "onnx"))
         reference = Translator.load(folder, device="cpu", precision="float32", engine="torch")
         size = json.loads((folder / "config.json").read_text("utf-8"))["vocabulary"]["target"]
         numbers = {token: place for place, token in enumerate(numpy.text.target.tokens(list(range(size))))}
-        ids = [[*numpy.text.encode(text), numpy.eos] for text in sentences]
+        ids = [[*numpy.text.encode(source), numpy.eos] for source in text.sources]
         forms: dict[str, Form] = {
             "torch": python_form(reference, numbers),
             "onnxruntime": python_form(onnx, numbers),
             "numpy": python_form(numpy, numbers),
             "node": node_form(folder, ids),
             "Chromium": chromium_form(folder, ids, 1),
-            "Chromium, throttled 4 times": chromium_form(folder, ids, 4),
         }
+        found = {(name, beam): form(text.sources, beam).found for name, form in forms.items() for beam in BEAMS}
+        forms["Chromium, throttled 4 times"] = chromium_form(folder, ids, 4)
+        best = rounds(forms, text.timed)
         sizes = {name: (folder / name).stat().st_size / 1e6 for name in ("model.safetensors", "index.html")}
         total = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
         listed = ", ".join(f"{name} {size:.1f} MB" for name, size in sizes.items())
         print(f"\n{run.name} in {precision}: folder {total:.1f} MB, {listed}")
-        print("| form | " + " | ".join(f"beam {beam}: ms a sentence, words/s, equal" for beam in BEAMS) + " |")
+        print("| form | " + " | ".join(f"beam {beam}: ms a sentence, words/s, equal, BLEU" for beam in BEAMS) + " |")
         print("|---|" + "---|" * len(BEAMS))
-        print_table(rounds(forms, sentences), forms, sentences)
-        print(f"start: {starts(folder, sentences[0])}")
+        for name in forms:
+            print(
+                f"| {name} | "
+                + " | ".join(cell(name, beam, best, found, text, numpy.text.target) for beam in BEAMS)
+                + " |"
+            )
+        print(f"start: {starts(folder, text.sources[0])}")
 
 
-def rounds(forms: Mapping[str, Form], sentences: list[str]) -> dict[tuple[str, int], Timed]:
-    """The best measurement of each form and beam size."""
-    best: dict[tuple[str, int], Timed] = {}
+def rounds(forms: Mapping[str, Form], sentences: list[str]) -> dict[tuple[str, int], float]:
+    """The fewest seconds of each form and beam size."""
+    best: dict[tuple[str, int], float] = {}
     for _ in range(ROUNDS):
         for name, form in forms.items():
             for beam in BEAMS:
-                timed = form(sentences, beam)
-                if (name, beam) not in best or timed.seconds < best[name, beam].seconds:
-                    best[name, beam] = timed
+                best[name, beam] = min(form(sentences, beam).seconds, best.get((name, beam), math.inf))
     return best
 
 
-def print_table(best: Mapping[tuple[str, int], Timed], forms: Iterable[str], sentences: list[str]) -> None:
-    """Print a row for each form."""
-    words = sum(len(text.split()) for text in sentences)
-    for name in forms:
-        cells = []
-        for beam in BEAMS:
-            timed, reference = best[name, beam], best["torch", beam]
-            equal = sum(a == b for a, b in zip(timed.found, reference.found, strict=True))
-            milliseconds = 1000 * timed.seconds / len(sentences)
-            cells.append(f"{milliseconds:.1f}, {words / timed.seconds:,.0f}, {equal} of {len(sentences)}")
-        print(f"| {name} | " + " | ".join(cells) + " |")
+def cell(
+    name: str,
+    beam: int,
+    best: Mapping[tuple[str, int], float],
+    found: Mapping[tuple[str, int], list[list[int]]],
+    text: TestSet,
+    decoder: Tokenizer,
+) -> str:
+    """Milliseconds a sentence, words a second, sentences with the tokens of torch, and BLEU."""
+    seconds, words = best[name, beam], sum(len(source.split()) for source in text.timed)
+    speed = f"{1000 * seconds / len(text.timed):.1f}, {words / seconds:,.0f}"
+    if (name, beam) not in found:
+        return speed
+    equal = sum(a == b for a, b in zip(found[name, beam], found["torch", beam], strict=True))
+    score = bleu([decoder.decode(ids) for ids in found[name, beam]], text.references)
+    return f"{speed}, {equal:,} of {len(text.sources):,}, {score:.2f}"
 
 
 def starts(folder: Path, text: str) -> str:
@@ -205,23 +230,27 @@ def starts(folder: Path, text: str) -> str:
         "numpy": python_start(portable.format("numpy", text), folder),
         "Chromium": page_start(folder, text),
     }
-    return ", ".join(f"{name} {seconds:.2f} s" for name, seconds in found.items())
+    return ", ".join(f"{name} {value}" for name, value in found.items())
 
 
 def main() -> None:
     """Measure every form of a run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
-    parser.add_argument("--sentences", type=int, default=200)
     parser.add_argument("--sources", type=Path, help="a text file; default: the built-in test set")
+    parser.add_argument("--references", type=Path, help="its translations")
+    parser.add_argument("--sentences", type=int, default=1000)
+    parser.add_argument("--timed", type=int, default=100)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.sources is None:
-        sentences = [source for source, _ in islice(BuiltinCorpus(BuiltinConfig(), "test"), arguments.sentences)]
+        pairs = [(pair.source, pair.target) for pair in BuiltinCorpus(BuiltinConfig(), "test")]
     else:
-        sentences = arguments.sources.read_text("utf-8").splitlines()[: arguments.sentences]
+        files = (path.read_text("utf-8").splitlines() for path in (arguments.sources, arguments.references))
+        pairs = list(zip(*files, strict=True))
+    sources, references = ([pair[side] for pair in pairs[: arguments.sentences]] for side in (0, 1))
     for precision in ("float32", "int8"):
-        measure(arguments.run, precision, sentences)
+        measure(arguments.run, precision, TestSet(sources, references, sources[: arguments.timed]))
 
 
 if __name__ == "__main__":

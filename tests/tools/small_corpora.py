@@ -111,13 +111,13 @@ def test(run: Path, corpus: Corpus, data: Path) -> tuple[Metric, Metric]:
         return bleu, chrf
     normalized = run / "references.test.txt"  # where the run's Unicode form changed any
     references = normalized if normalized.exists() else folder / f"{corpus.test}.{corpus.target}"
-    texts = [lines(path) for path in (run / "hypotheses.test.beam.txt", references)]
+    hypotheses, expected = lines(run / "hypotheses.test.beam.txt"), lines(references)
     if corpus.tokenize == "syllables":
         sys.path.append(str(data))
         from syllables import syllables  # type: ignore[import-not-found]  # of DATA
 
-        texts = [[syllables(line) for line in text] for text in texts]
-    return measure(BLEU(tokenize="none", force=True), *texts, bootstrap=1000), chrf
+        hypotheses, expected = ([syllables(line) for line in text] for text in (hypotheses, expected))
+    return measure(BLEU(tokenize="none", force=True), hypotheses, expected, bootstrap=1000), chrf
 
 
 def row(name: str, corpus: Corpus, run: Path, seconds: float, scores: tuple[Metric, Metric]) -> str:
