@@ -12,12 +12,15 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import source_tags
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.monolingual import read_target_corpora
 from seq2seq.corpora.reading import check_files, read_corpora
 from seq2seq.data.batch_sampler import BatchSampler, StreamPosition
+from seq2seq.data.ibm_model1 import learn_lexicon
 from seq2seq.data.mixture import TableMixture, encode_mixture
 from seq2seq.data.preparation import encode_cached
 from seq2seq.data.stream import BatchStream, BothDirections, Rows, SubwordResampler, batch_stream
@@ -43,6 +46,7 @@ from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training import Trainer, Validation, build_objective
 from seq2seq.training.config import StartVocabulary
 from seq2seq.training.duration import expectation, fitted, measure, remembered, untimed
+from seq2seq.training.guided_attention import Links
 from seq2seq.training.learning_curve import draw_learning_curve
 from seq2seq.training.loss import Objective
 from seq2seq.training.pretrained_embeddings import freeze_embeddings, set_embeddings
@@ -117,8 +121,10 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
             _within_epochs(config, batches.sampler)  # refuses before the folder belongs to the run
     kept.open()
     validate = _validator(config, texts, batches, tokenizers, precision)
+    links = _links(config, batches, tokenizers, device)
     if not measured:
-        config, expected = _within_time(config, network.to(device), texts, batches, tokenizers, precision, validate)
+        parts = texts, batches, tokenizers, precision, validate, links
+        config, expected = _within_time(config, network.to(device), *parts)
         network, _ = _initial_network(config, tokenizers, frozen)  # the bits of a run that measures nothing
         notes.append(expected)
         if is_first():
@@ -132,7 +138,7 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
         validate if on_validation is None else _reporting(validate, on_validation),
         folder,
         config=config.training,
-        objective=_objective(config, tokenizers, precision),
+        objective=_objective(config, tokenizers, precision, links),
         optimizer=config.optimizer,
         schedule=config.schedule,
         seed=config.seed,
@@ -231,7 +237,16 @@ def _validator(
     )
 
 
-def _objective(config: TrainConfig, tokenizers: Tokenizers, precision: Precision) -> Objective:
+def _links(config: TrainConfig, batches: Batches, tokenizers: Tokenizers, device: torch.device) -> Links | None:
+    """The links of guided attention, learned from the training pairs; None without it."""
+    if config.loss.guided_attention == 0 or config.model.attention is AttentionKind.none:
+        return None
+    sizes = tokenizers.source.size, tokenizers.target.size
+    _, lexicon = learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed)
+    return Links(lexicon, *sizes, device)
+
+
+def _objective(config: TrainConfig, tokenizers: Tokenizers, precision: Precision, links: Links | None) -> Objective:
     return build_objective(
         config.loss,
         config.scheduled_sampling,
@@ -239,6 +254,7 @@ def _objective(config: TrainConfig, tokenizers: Tokenizers, precision: Precision
         config.training,
         Sampler(tokenizers, config.risk, precision, config.data.target_language),
         non_text_tokens(tokenizers.target),
+        links,
     )
 
 
@@ -332,13 +348,14 @@ def _within_time(
     tokenizers: Tokenizers,
     precision: Precision,
     validate: Validator,
+    links: Links | None,
 ) -> tuple[TrainConfig, str]:
     """The settings with the number of updates for their time, measured on this network, and a line about it.
 
     Args:
         network: on its device; its weights change.
         validate: the validator of the run, unchanged.
-        config, texts, batches, tokenizers, precision: as in training.
+        config, texts, batches, tokenizers, precision, links: as in training.
 
     Raises:
         ConfigError: a schedule is longer than these updates.
@@ -346,7 +363,7 @@ def _within_time(
     probe = copy(validate)  # an untrained network finds no end: its translations are as long as the references
     ratio = batches.validation.target_lengths.sum() / max(1, batches.validation.source_lengths.sum())
     probe.search = replace(validate.search, max_length_ratio=float(min(100.0, ratio)), max_length_offset=0)
-    stream, objective = _stream(config, texts, batches, tokenizers), _objective(config, tokenizers, precision)
+    stream, objective = _stream(config, texts, batches, tokenizers), _objective(config, tokenizers, precision, links)
     speed = measure(network, stream, objective, lambda: probe(network.eval(), 0), config, precision)
     config = fitted(config, speed)
     config.check_length(config.training.updates)

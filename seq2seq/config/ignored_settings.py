@@ -123,6 +123,10 @@ def _of_objectives(config: TrainConfig) -> Iterator[Condition]:
     model, risk, rate = config.model, config.risk, config.scheduled_sampling.rate
     drops = max(model.dropout, model.recurrent_dropout, model.word_dropout) > 0
     yield Condition(("loss.consistency",), not drops, "without dropout: both passes are equal", "model.dropout above 0")
+    no_attention = model.attention is AttentionKind.none
+    yield Condition(("loss.guided_attention",), no_attention, "without attention", "model.attention=general")
+    unguided = config.loss.guided_attention == 0
+    yield Condition(("loss.guided_until",), unguided, "with loss.guided_attention=0", "loss.guided_attention above 0")
     yield Condition(("loss.cutoff",), config.loss.simcut == 0, "with loss.simcut=0", "loss.simcut above 0")
     settings = ("kind", "metric", "samples", "temperature", "max_length_ratio", "max_length_offset", "sharpness")
     names = tuple(f"risk.{name}" for name in (*settings, "reference"))
@@ -133,8 +137,9 @@ def _of_objectives(config: TrainConfig) -> Iterator[Condition]:
         "with risk.kind=reinforce",
         "risk.kind=minimum_risk",
     )
+    losses = ("consistency", "simcut", "cutoff", "guided_attention", "guided_until")
     yield Condition(
-        ("loss.consistency", "loss.simcut", "loss.cutoff", "scheduled_sampling."),
+        (*(f"loss.{name}" for name in losses), "scheduled_sampling."),
         risk.weight == 1,
         "with risk.weight=1: other objectives have weight 0",
         "risk.weight below 1",

@@ -18,15 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seq2seq.data.ibm_model1 import Lexicon, Numbers, learn_lexicon
 from seq2seq.errors import RunError
 from seq2seq.inference.config import ShortlistConfig
-from seq2seq.inference.ibm_model1 import Lexicon, Numbers, make_bitext, model1
 from seq2seq.model.weights import load_weights, save_tensors
 
 if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
     from seq2seq.data.table import EncodedPairs
-
-ITERATIONS = 5  # on Multi30k three cover unseen translations as well, two do worse
 
 MAX_TRANSLATIONS = 1_000
 """Default limit of tokens in a source token's list, because the header of a damaged file may claim billions."""
@@ -83,15 +81,11 @@ class Shortlist:
         Raises:
             DataError: the table was encoded with larger vocabularies.
         """
-        rows = np.arange(len(table))
-        if config.pairs < len(rows):
-            rows = np.sort(np.random.default_rng(seed).choice(rows, config.pairs, replace=False))
-        bitext = make_bitext(*table.rows(rows), source_size, target_size)
+        bitext, lexicon = learn_lexicon(table, source_size, target_size, config.pairs, seed)
         counts = np.bincount(bitext.targets_N, bitext.repeats_N, minlength=target_size)
         counts[[eos, unk]] = 0
         ranked = np.argsort(-counts, kind="stable")[: config.frequent]
         frequent = np.concatenate([[eos, unk], ranked[counts[ranked] > 0]])
-        lexicon, _ = model1(bitext, ITERATIONS)
         translations = _most_probable(lexicon, source_size, config.translations, frequent)
         return cls(torch.from_numpy(translations), torch.from_numpy(frequent.astype(np.int32)), target_size)
 

@@ -179,6 +179,13 @@ class LossConfig:
         0.05, "simcut: probability that an input token is left out of the second pass", above=0, below=1
     )
 
+    guided_attention: float = setting(
+        0.0, "weight with which attention is drawn towards the links of IBM Model 1 at first; 0: off", at_least=0
+    )
+    guided_until: float = setting(
+        0.5, "guided_attention: share of the updates in which its weight falls to 0", above=0, at_most=1
+    )
+
     def check(self) -> None:
         """Check that at most one loss compares two passes.
 

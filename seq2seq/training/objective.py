@@ -8,6 +8,7 @@ from seq2seq.system.device import autocast
 from seq2seq.system.precision import Precision
 from seq2seq.training.config import LossConfig, RiskConfig, ScheduledSamplingConfig, TrainingConfig
 from seq2seq.training.consistency import Consistency, SimCut
+from seq2seq.training.guided_attention import GuidedAttention, Links
 from seq2seq.training.loss import Loss, Objective, loss_sums
 from seq2seq.training.risk import Draw, RiskTraining
 from seq2seq.training.scheduled_sampling import ScheduledSampling
@@ -35,11 +36,13 @@ def build_objective(
     training: TrainingConfig,
     draw: Draw,
     excluded: Collection[int] = (),
+    links: Links | None = None,
 ) -> Objective:
     """Build the objective of the settings.
 
-    From the inside out: teacher forcing in one pass, or in two passes with a consistency loss (R-Drop or SimCut); over
-    the target's tokens or over inputs with scheduled sampling; alone or added to the risk of sampled translations.
+    From the inside out: teacher forcing in one pass, or in two passes with a consistency loss (R-Drop or SimCut); with
+    guided attention; over the target's tokens or over inputs with scheduled sampling; alone or added to the risk of
+    sampled translations.
 
     Args:
         loss: label smoothing, and the weights of consistency losses, of which one at most is above 0.
@@ -48,6 +51,7 @@ def build_objective(
         training: the number of updates, which the sampling schedule depends on, and the precision.
         draw: samples translations and rewards them; called only if the risk has a weight.
         excluded: tokens that scheduled sampling never predicts, such as padding.
+        links: what attention is drawn towards if ``loss.guided_attention`` is above 0.
     """
     precision = training.precision
     objective: Objective = TeacherForcing(loss.label_smoothing, precision)
@@ -55,6 +59,9 @@ def build_objective(
         objective = Consistency(loss.consistency, loss.label_smoothing, precision)
     elif loss.simcut > 0:
         objective = SimCut(loss.simcut, loss.cutoff, loss.label_smoothing, precision)
+    if links is not None and loss.guided_attention > 0:
+        updates = round(loss.guided_until * training.updates)
+        objective = GuidedAttention(objective, links, loss.guided_attention, updates)
     if scheduled_sampling.rate > 0:
         objective = ScheduledSampling(objective, scheduled_sampling, training.updates, precision, excluded)
     if risk.weight > 0:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seq2seq.data import ibm_model1 as alignment
+from seq2seq.data.ibm_model1 import Bitext, make_bitext, model1
 from seq2seq.errors import DataError
-from seq2seq.inference import ibm_model1 as alignment
-from seq2seq.inference.ibm_model1 import Bitext, make_bitext, model1
 
 SIZE = 6
 tokens = st.lists(st.integers(0, SIZE - 1), max_size=6)

@@ -1,0 +1,139 @@
+"""Guided attention, compared with loops over the definition."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from networks import ARRANGEMENTS, VOCABULARY, random_network
+from reversal import SEVEN_BATCHES, Stream, tiny_network, trainer, training
+from reversal import VOCABULARY as LETTERS
+
+from seq2seq.data.batch import Batch, make_batch
+from seq2seq.data.ibm_model1 import Lexicon, make_bitext, model1
+from seq2seq.model import ModelConfig, Network
+from seq2seq.model.choices import AttentionKind
+from seq2seq.system.precision import Precision
+from seq2seq.training import LossConfig, RiskConfig, ScheduledSamplingConfig, build_objective
+from seq2seq.training.consistency import Consistency, SimCut
+from seq2seq.training.guided_attention import SMALLEST, GuidedAttention, Links
+from seq2seq.training.objective import TeacherForcing
+
+F32, CPU = Precision.float32, torch.device("cpu")
+BATCH = make_batch([[4, 5, 6], [7]], [[5, 3], [6, 7, 4, 3]])
+PAIRS = [([4, 5], [5, 3]), ([6, 5], [3, 4, 4]), ([7], [6, 7])]
+
+
+def lexicon(pairs: list[tuple[list[int], list[int]]], size: int = VOCABULARY) -> Lexicon:
+    sources, targets = ([np.array(row, dtype=np.int32) for row in side] for side in zip(*pairs, strict=True))
+    return model1(make_bitext(sources, targets, size, size), 4)[0]
+
+
+def links(size: int = VOCABULARY) -> Links:
+    return Links(lexicon(PAIRS, size), size, size, CPU)
+
+
+def posterior(source: list[int], label: int) -> list[float]:
+    """P(a = i | e, f) = t(f | e_i) / Σ t(f | e_i'), with the empty word in the sum (Brown et al. 1993, §4.1)."""
+    t = {(int(e), int(f)): float(p) for e, f, p in zip(*lexicon(PAIRS), strict=True)}
+    whole = sum(t.get((token, label), 0.0) for token in [*source, VOCABULARY])
+    return [t.get((token, label), 0.0) / whole if whole else 0.0 for token in source]
+
+
+def test_links_are_the_posteriors_of_model_1():
+    sources = [[4, 5, 6, 2], [7, 2, 0, 0], [5, 5, 4, 2], [3, 2, 0, 0]]
+    for label in range(VOCABULARY):
+        actual = links()(torch.tensor(sources), torch.full((len(sources),), label))
+        expected = torch.tensor([posterior(source, label) for source in sources])
+        assert torch.allclose(actual, expected, atol=1e-6)
+    assert links()(torch.tensor([[4, 5]]), torch.tensor([5])).sum() < 1 - 1e-3  # the empty word has a share
+
+
+def by_loops(network: Network, batch: Batch) -> float:
+    weights_BTS = network.attention_weights(batch.source_BS, batch.source_lengths_B, batch.target_BT)
+    width, total = batch.target_BT.size(1), 0.0
+    for position, label in zip(batch.positions_P.tolist(), batch.labels_P.tolist(), strict=True):
+        sentence, place = divmod(position, width)
+        weights = weights_BTS[sentence, place].detach().tolist()
+        guide = posterior(batch.source_BS[sentence].tolist(), label)
+        total -= sum(link * math.log(max(weight, SMALLEST)) for link, weight in zip(guide, weights, strict=True))
+    return total
+
+
+@pytest.mark.parametrize("config", ARRANGEMENTS, ids=range(len(ARRANGEMENTS)))
+def test_the_penalty_is_that_of_the_definition_in_every_arrangement(config: ModelConfig):
+    network = random_network(replace(config, dropout=0.0), 3, spread=0.5).train()
+    plain = TeacherForcing(0.1, F32)
+    loss = GuidedAttention(plain, links(), 2.0, 10)(network, BATCH, 1)
+    expected = by_loops(network, BATCH)
+    assert expected > 0.1
+    assert (loss.objective - plain(network, BATCH, 1).objective).item() == pytest.approx(2 * expected, rel=1e-4)
+    assert loss.cross_entropy == plain(network, BATCH, 1).cross_entropy
+    loss.objective.backward()
+    assert all(parameter.grad is not None for parameter in network.decoder.attention.parameters())
+
+
+def test_the_weight_falls_in_a_line_to_zero():
+    network, plain = random_network(ARRANGEMENTS[5], 3), TeacherForcing(0.1, F32)
+    guided = GuidedAttention(plain, links(), 2.0, 4)
+    base = plain(network, BATCH, 1).objective
+    added = [(guided(network, BATCH, update).objective - base).item() for update in range(1, 7)]
+    assert added[0] > 0.1
+    assert [value / added[0] for value in added] == pytest.approx([1, 0.75, 0.5, 0.25, 0, 0], abs=1e-5)
+
+
+TWO_PASSES = [(Consistency(1.0, 0.1, F32), 0.0), (Consistency(1.0, 0.1, F32), 0.3), (SimCut(1.0, 0.3, 0.1, F32), 0.0)]
+
+
+@pytest.mark.parametrize(("objective", "recurrent_dropout"), TWO_PASSES, ids=["r-drop", "r-drop, in turn", "simcut"])
+def test_of_two_passes_the_first_is_guided(objective, recurrent_dropout: float):
+    config = replace(ARRANGEMENTS[5], dropout=0.0, recurrent_dropout=recurrent_dropout)
+    network = random_network(config, 3, dtype=torch.float32).train()
+    values = []
+    for each in (objective, GuidedAttention(objective, links(), 1.0, 10)):
+        torch.manual_seed(1)
+        values.append(each(network, BATCH, 1).objective.item())
+    torch.manual_seed(1)
+    assert values[1] - values[0] == pytest.approx(by_loops(network, BATCH), rel=1e-3)
+
+
+def test_guided_attention_is_inside_of_sampled_inputs_and_risk():
+    def built(found: Links | None, weight: float):
+        return build_objective(
+            LossConfig(guided_attention=weight, guided_until=0.3),
+            ScheduledSamplingConfig(rate=0.5),
+            RiskConfig(weight=0.5),
+            training(updates=10),
+            lambda network, batch: [],
+            links=found,
+        )
+
+    guided = built(links(), 1.5).objective.objective
+    assert type(guided) is GuidedAttention
+    assert (guided.weight, guided.updates) == (1.5, 3)
+    assert type(built(None, 0.0).objective.objective) is TeacherForcing
+
+
+def test_attention_finds_the_words_sooner(tmp_path):
+    """Letters in reverse order: the attention on the letter that is written next, from small embeddings."""
+    shares = {}
+    rows = [
+        batch.source_BS[row, :length].tolist()
+        for batch in SEVEN_BATCHES
+        for row, length in enumerate((batch.source_lengths_B - 1).tolist())
+    ]
+    found = Links(lexicon([(row, row[::-1]) for row in rows], LETTERS), LETTERS, LETTERS, CPU)
+    for weight in (0.0, 1.0):
+        network = tiny_network(0.0)
+        torch.manual_seed(5)
+        network = Network(replace(network.config, attention=AttentionKind.general), LETTERS, LETTERS, joint=True)
+        objective = GuidedAttention(TeacherForcing(0.1, F32), found, weight, 200)
+        config = training(updates=200, validate_every=200)
+        trainer(
+            tmp_path / str(weight), config, network=network, stream=Stream(SEVEN_BATCHES), objective=objective
+        ).fit()
+        batch = make_batch([[4, 5, 6, 7]], [[7, 6, 5, 4]])
+        weights_BTS = network.eval().attention_weights(batch.source_BS, batch.source_lengths_B, batch.target_BT)
+        shares[weight] = weights_BTS[0, :4, :4].flip(1).diagonal().mean().item()
+    assert shares[1.0] > 1.5 * shares[0.0]
