@@ -10,6 +10,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from seq2seq.errors import RunError
+from seq2seq.portable.folder import COPY
 from seq2seq.run.card import CARD, is_generated, model_card, read_card
 from seq2seq.run.files import FILES as RECORDS
 from seq2seq.run.folder import CONFIG, MODEL, SHORTLIST, PlainLoader, RunFolder
@@ -23,9 +24,6 @@ EXPORTED = {
     *("index.html", "service_worker.js", "manifest.webmanifest", "translate.py", "requirements.txt"),
 }
 """The files of an exported folder, besides `COPY`."""
-
-COPY = "seq2seq_portable"
-"""The folder in an exported folder with the modules that translate.py imports."""
 
 
 def push_to_hub(folder: str | Path, repository: str, *, private: bool = False, dry_run: bool = False) -> str:
