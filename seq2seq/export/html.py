@@ -22,11 +22,11 @@ from seq2seq.corpora.languages import language_tag
 from seq2seq.export.markdown import card_html
 from seq2seq.export.unicode_tables import unicode_tables
 from seq2seq.portable.folder import CHECK, WEIGHTS, read_config, read_json
+from seq2seq.run.folder import CARD
 
 PAGE = "index.html"
 SERVICE_WORKER = "service_worker.js"
 MANIFEST = "manifest.webmanifest"
-CARD = "README.md"
 
 WORKER_SCRIPTS = (
     *("model.js", "weights.js", "products.js", "encoder.js", "attention.js", "decoder.js", "output.js", "engine.js"),

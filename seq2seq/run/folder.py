@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # programs that only translate do not import pyarrow
     from seq2seq.corpora.corpus import Corpus
     from seq2seq.data.table import EncodedPairs
 
+CARD = "README.md"
 CONFIG = "config.yaml"
 MODEL = "model.safetensors"
 SHORTLIST = "shortlist.safetensors"

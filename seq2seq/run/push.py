@@ -11,9 +11,9 @@ from omegaconf import OmegaConf
 
 from seq2seq.errors import RunError
 from seq2seq.portable.folder import COPY
-from seq2seq.run.card import CARD, is_generated, model_card, read_card
+from seq2seq.run.card import is_generated, model_card, read_card
 from seq2seq.run.files import FILES as RECORDS
-from seq2seq.run.folder import CONFIG, MODEL, SHORTLIST, PlainLoader, RunFolder
+from seq2seq.run.folder import CARD, CONFIG, MODEL, SHORTLIST, PlainLoader, RunFolder
 from seq2seq.system.hub import FILES, check_repository, local_folder, upload
 from seq2seq.tokenizer.tokenizer import tokenizer_files
 

@@ -12,8 +12,8 @@ from model_folders import model_folder
 from seq2seq import Run, Translator
 from seq2seq.corpora.config import DataConfig
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
-from seq2seq.run.card import CARD, is_generated, write_card
-from seq2seq.run.folder import RunFolder
+from seq2seq.run.card import is_generated, write_card
+from seq2seq.run.folder import CARD, RunFolder
 from seq2seq.run.push import public_settings, push_to_hub
 from seq2seq.system.hub import HubModel, local_folder, results_folder
 
