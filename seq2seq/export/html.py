@@ -70,7 +70,7 @@ def write_page(folder: Path) -> None:
 def page_bytes(folder: Path) -> bytes:
     """The content of index.html."""
     config = read_config(folder)
-    style, script = _web_text("page.css"), _web_text("page.js")
+    style, script = _web_text("common.css") + _web_text("page.css"), _web_text("page.js")
     source, target = (config["languages"][side] or "" for side in ("source", "target"))
     filled = {
         "policy": _policy(style, script),
