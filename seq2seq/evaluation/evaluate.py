@@ -118,30 +118,33 @@ def evaluate(
     entry = {"corpus": corpus, **(provenance(translator, given) if is_first() else {})}
     for label, config in searches(search).items():
         translations = translate_all(translator, [pair.source for pair in pairs], config)
-        if not is_first():
-            continue
-        hypotheses = texts[label] = [str(translation) for translation in translations]
-        counts = count_outputs(
-            (each.source, each.text, each.finished, each.lost_placeholders, each.added_placeholders)
-            for each in translations
-        )
-        reports = blank_report(references, hypotheses), counts.report(), counts.placeholder_report()
-        for line in filter(None, reports):
-            log.warning("%s: %s", label, line)
-        scores[label] = score(hypotheses, references, language=language, lowercase=lowercase, bootstrap=bootstrap)
-        origin = {"beam_size": config.beam_size, "search": asdict(config), "hypotheses": text_hash(hypotheses)}
-        entry[label] = {**scores[label].as_dict(), **origin}
+        if is_first():
+            hypotheses = texts[f"hypotheses.{name}.{label}.txt"] = [str(translation) for translation in translations]
+            _report_outputs(label, translations, references)
+            scores[label] = score(hypotheses, references, language=language, lowercase=lowercase, bootstrap=bootstrap)
+            origin = {"beam_size": config.beam_size, "search": asdict(config), "hypotheses": text_hash(hypotheses)}
+            entry[label] = {**scores[label].as_dict(), **origin}
     if is_first():
         copied = copied_source_score(_sources(translator, pairs), references, language=language, lowercase=lowercase)
         copies = any(member.network.pointer is not None for member in translator.members)
         report_copied_source(copied, *scores.values(), copies=copies)
-        written = {f"hypotheses.{name}.{label}.txt": hypotheses for label, hypotheses in texts.items()}
         entry |= {"normalization": str(translator.normalization), "copied_source": copied.as_dict()}
         if references != given:
-            written[f"references.{name}.txt"] = references
+            texts[f"references.{name}.txt"] = references
             entry["scored_references"] = text_hash(references)
-        _write_texts_and_scores(folder, name, written, entry)
+        _write_texts_and_scores(folder, name, texts, entry)
     return scores
+
+
+def _report_outputs(label: str, translations: Sequence[Translation], references: Sequence[str]) -> None:
+    """Warn of blank, unfinished and otherwise suspicious translations of a search."""
+    counts = count_outputs(
+        (each.source, each.text, each.finished, each.lost_placeholders, each.added_placeholders)
+        for each in translations
+    )
+    blank = blank_report(references, [str(translation) for translation in translations])
+    for line in filter(None, (blank, counts.report(), counts.placeholder_report())):
+        log.warning("%s: %s", label, line)
 
 
 def _write_texts_and_scores(folder: Path, name: str, texts: dict[str, list[str]], entry: dict[str, Any]) -> None:

@@ -11,7 +11,8 @@ import yaml
 from seq2seq.corpora.languages import language_tag
 from seq2seq.errors import DISTRIBUTION, shown
 from seq2seq.model.weights import CHECKSUM, read_metadata
-from seq2seq.run.folder import MODEL, PlainLoader, RunFolder
+from seq2seq.run.folder import MODEL, RunFolder
+from seq2seq.run.plain_yaml import PlainLoader
 from seq2seq.run.provenance import SCORES, model_hash, read_scores
 
 LICENCE = re.compile(r"^(?:# )?license(?:_name|_link)?:[^\n]*\n", re.MULTILINE)
