@@ -19,10 +19,11 @@ from seq2seq.metrics.score import Score, score
 from seq2seq.metrics.suspicious import blank_report, count_outputs
 from seq2seq.portable.normalization import is_blank
 from seq2seq.run.card import write_card
-from seq2seq.run.folder import CONFIG, SHORTLIST, RunFolder
+from seq2seq.run.folder import CARD, CONFIG, SHORTLIST, RunFolder
 from seq2seq.run.provenance import SCORES, file_hash, hash_if_run, read_scores, text_hash
 from seq2seq.search import Method, SearchConfig
 from seq2seq.system.atomic import atomic_write
+from seq2seq.system.hub import is_model_folder
 from seq2seq.system.lock import locked_output
 from seq2seq.system.processes import is_first
 from seq2seq.translation.distributed import translate_distributed
@@ -229,8 +230,15 @@ def _set_entry(path: Path, name: str, entry: dict[str, Any]) -> None:
     entries = read_scores(path)
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(entries | {name: entry}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    if (path.parent / CONFIG).is_file():
-        write_card(path.parent)
+    folder = path.parent
+    if (folder / CONFIG).is_file():
+        write_card(folder)
+    elif is_model_folder(folder):  # its settings are too few for a new card, and its page shows the card
+        log.info(
+            "%s and the page state the scores that the run had when it was exported, not these: evaluate a run with "
+            "these weights (of int8: recipes/quantize.py makes it) and export it again",
+            folder / CARD,
+        )
 
 
 def score_table(scores: dict[str, Score]) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from seq2seq.errors import ConfigError
 from seq2seq.inference.config import ShortlistConfig
 from seq2seq.inference.shortlist import Shortlist
-from seq2seq.run.folder import CONFIG, SHORTLIST, RunFolder
+from seq2seq.run.folder import SHORTLIST, RunFolder
 from seq2seq.run.metadata import tokenizer_hashes
+from seq2seq.system.hub import is_model_folder, local_folder
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import cached_tokenizers
@@ -38,9 +39,11 @@ def prepare_tokenizers(
     """
     if not any((folder / f"tokenizer{side}.model").exists() for side in ("", ".source")):
         _check_normalization(config)
-        save_tokenizers(
-            cached_tokenizers(config, corpus, source_tags, cache) if start is None else load_tokenizers(start), folder
-        )
+        if start is None:
+            tokenizers = cached_tokenizers(config, corpus, source_tags, cache)
+        else:
+            tokenizers = load_tokenizers(local_folder(start))  # a resumed run has the name only
+        save_tokenizers(tokenizers, folder)
     return load_tokenizers(folder, config.normalization)
 
 
@@ -52,9 +55,11 @@ def _check_normalization(config: TokenizerConfig) -> None:
     """
     for side in ("source_model", "target_model"):
         name = getattr(config, side)
-        path = Path(name or "").expanduser()
+        if name is None:
+            continue
+        path = local_folder(name)
         folder = path if path.is_dir() else path.parent
-        if name is None or not (folder / CONFIG).is_file():
+        if not is_model_folder(folder):
             continue
         trained = RunFolder.open(folder).normalization
         if trained is not config.normalization:
