@@ -144,7 +144,7 @@ def test_a_run_folder_may_be_on_the_hub_wherever_one_is_named(hub, owner, run, t
     check_command("train", [f"tokenizer.source_model={name}", f"training.start={name}", "run=new/run"])
     check_command("compare", [f"systems=[{name},{run}]"])
     with pytest.raises(ConfigError, match="write hf://USER/NAME"):
-        check_command("compare", ["systems=[hf://model]"])
+        check_command("compare", [f"systems=[hf://model,{run}]"])
 
 
 @pytest.mark.slow
