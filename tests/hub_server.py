@@ -83,6 +83,8 @@ class Handler(BaseHTTPRequestHandler):
         owner, name, *rest = path.removeprefix("api/models/").split("/")
         repository = f"{owner}/{name}"
         commits = self.hub.commits.get(repository, [])
+        if api and not rest and self.is_owner and repository in self.hub.commits:
+            return self.answer({"id": repository, "private": repository in self.hub.private, "siblings": []})
         if not commits or (repository in self.hub.private and not self.is_owner):
             return self.refuse(404 if self.is_owner else 401, "RepoNotFound")
         hashes = [commit_hash(repository, number) for number in range(len(commits))]

@@ -8,11 +8,15 @@ from typing import Any
 from sentencepiece import SentencePieceProcessor
 
 from seq2seq.portable.errors import PortableError
+from seq2seq.portable.folder import MAX_TOKENIZER, read_bytes
 from seq2seq.portable.normalization import SPACE, Normalization, normalize
 from seq2seq.portable.placeholders import SYMBOLS, PlaceholderKind, Placeholders
 from seq2seq.portable.segmentation import split_long_text
 
 BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+
+TOKENIZER_FILE = re.compile(r"tokenizer[\w.-]*\.model", re.ASCII)
+"""The names that the files of tokenizers can have."""
 
 
 class Tokenizer:
@@ -30,13 +34,18 @@ class Tokenizer:
 
     def __init__(self, path: Path, config: dict[str, Any], special: dict[str, int], normalization: str) -> None:
         try:
-            self._processor = SentencePieceProcessor(model_proto=path.read_bytes())
-        except (OSError, RuntimeError) as error:
+            content = read_bytes(path, MAX_TOKENIZER)
+            if not content:  # SentencePiece accepts it, and logs an error at every call
+                raise RuntimeError("it is empty")
+            self._processor = SentencePieceProcessor(model_proto=content)
+        except RuntimeError as error:
             raise PortableError(f"{path} cannot be read ({error}): copy or export it again") from None
         self.size: int = self._processor.get_piece_size()
         self.word_level: bool = config["word_level"]
         self.normalization = Normalization(normalization)
         self.special = frozenset(special.values())
+        if not self.special <= set(range(self.size)):
+            raise ValueError(f"{path.name} has {self.size} tokens, and special has the ids {sorted(self.special)}")
         self._silent = {id for name, id in special.items() if name != "unk" or not self.word_level}
         self._bytes = byte_values(self.all_tokens())
 
@@ -83,15 +92,22 @@ class Text:
 
     Raises:
         PortableError: a file is missing or damaged.
+        ValueError: the config does not fit it.
     """
 
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
         text, special = config["text"], config["special"]
+        for side in ("source", "target"):
+            if not TOKENIZER_FILE.fullmatch(text[side]["file"]):  # a path may lead to any file of this machine
+                raise ValueError(f"text.{side}.file is not the name of a tokenizer")
         sides = {side: (text[side], special, text["normalization"]) for side in ("source", "target")}
         self.source = Tokenizer(folder / text["source"]["file"], *sides["source"])
         joint = text["source"]["file"] == text["target"]["file"]
         self.target = self.source if joint else Tokenizer(folder / text["target"]["file"], *sides["target"])
-        self._tags = text["source"]["tags"]
+        for side, tokenizer in (("source", self.source), ("target", self.target)):
+            if tokenizer.size != config["vocabulary"][side]:
+                raise ValueError(f"{text[side]['file']} has {tokenizer.size} tokens")
+        self._tags = frozenset(text["source"]["tags"])
         self._placeholders = None
         if (found := text["placeholders"]) is not None:
             self._placeholders = Placeholders(

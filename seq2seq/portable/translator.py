@@ -76,10 +76,13 @@ class Translator:
         config = read_config(folder)
         try:
             made = cls._open(folder, config, engine, shortlist, threads)
+            made._try_largest_tokens()
             if check:
                 check_translator(made, folder, AT_LOAD)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-            reason = f"{type(error).__name__}: {error}"
+        except PortableError:
+            raise
+        except Exception as error:  # onnxruntime has classes of its own
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise PortableError(
                 f"{folder / CONFIG} does not fit the other files ({reason}): copy or export the folder again"
             ) from None
@@ -187,6 +190,18 @@ class Translator:
             done.append(latest)
         if not done:
             yield join_translations(Translation, text, [], settings.length_penalty)
+
+    def _try_largest_tokens(self) -> None:
+        """Compute a step with the last token of each vocabulary, so that no translation fails.
+
+        Raises:
+            ValueError, IndexError and others: the network does not fit its settings or the vocabularies.
+        """
+        memory, state = self.engine.encode([self.text.source.size - 1, self.eos])
+        tokens_2 = np.array([self.bos, self.text.target.size - 1])
+        log_probability_2V, *_ = self.engine.step(tokens_2, memory, self.engine.select(state, np.zeros(2, int)))
+        if log_probability_2V.shape != (2, self.text.target.size):
+            raise ValueError(f"the network predicts {log_probability_2V.shape[1:]} tokens")
 
     def hypotheses(self, source: str, settings: SearchSettings) -> list[Hypothesis]:
         """The whole beam of a sentence, best first."""

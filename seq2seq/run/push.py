@@ -33,7 +33,7 @@ def push_to_hub(folder: str | Path, repository: str, *, private: bool = False, d
     Args:
         folder: with a trained model.
         repository: ``USER/NAME``; created if it is missing.
-        private: whether a new repository is private; an existing one stays as it is.
+        private: whether the repository must be private: a new one becomes so, and a public one is refused.
         dry_run: log only.
 
     Returns:
@@ -77,7 +77,8 @@ def files_to_send(folder: Path, repository: str) -> dict[str, Any]:
 
 def _exported_files(folder: Path, card: str) -> dict[str, Any]:
     """As `files_to_send`, of an exported folder; only what export writes."""
-    paths = sorted([*(folder / name for name in EXPORTED), *folder.glob(f"{COPY}/*")])
+    copied = [] if (folder / COPY).is_symlink() else [*folder.glob(f"{COPY}/*.py"), folder / COPY / "LICENSE"]
+    paths = sorted([*(folder / name for name in EXPORTED), *copied])
     sent = {path.relative_to(folder).as_posix(): path for path in paths if _is_own_file(path)}
     if MODEL not in sent:
         raise RunError(f"{folder / MODEL} is missing, or is a link: export the model again")

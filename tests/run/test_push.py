@@ -18,7 +18,7 @@ from seq2seq.corpora.corpus import PairList
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
 from seq2seq.run.card import is_generated, write_card
 from seq2seq.run.folder import CARD, RunFolder
-from seq2seq.run.push import public_settings, push_to_hub
+from seq2seq.run.push import files_to_send, public_settings, push_to_hub
 from seq2seq.run.vocabulary import prepare_tokenizers
 from seq2seq.serving.config import ServeConfig
 from seq2seq.serving.runs import load_translators
@@ -168,6 +168,13 @@ def test_a_private_repository_is_open_to_its_owner_only(hub, owner, run, monkeyp
             local_folder(f"hf://{name}@{commit_hash(name, 7)}")  # not in the cache
 
 
+def test_what_must_be_private_is_not_sent_to_a_public_repository(hub, owner, run):
+    push_to_hub(run, "owner/model")
+    with pytest.raises(RunError, match="owner/model exists and is public, so nothing was sent: make it private"):
+        push_to_hub(run, "owner/model", private=True)
+    assert len(hub.commits["owner/model"]) == 1
+
+
 def test_who_may_not_write_gets_one_line(hub, run, monkeypatch):
     with pytest.raises(RunError, match="owner/model cannot be written: nobody is logged in; run hf auth login, or"):
         push_to_hub(run, "owner/model")
@@ -190,8 +197,15 @@ def test_a_model_of_another_program_is_not_downloaded(hub):
     assert hub.fetched == []
 
 
-@pytest.mark.parametrize("name", ["hf://model", "hf://a/b/c", "hf://a/b@", "hf://", "hf://a/b c"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("hf://model", "hf://a/b/c", "hf://a/b@", "hf://", "hf://a/b c", "hf://ä/b", "hf://a/b\n"),
+        *("hf://../b", "hf://a/..", "hf://../..", "hf://.a/b", "hf://a/b@../../c", "hf://a/b@/c", "hf://a/b@c/../d"),
+    ],
+)
 def test_a_name_of_another_form_is_one_line(name):
+    """Names become paths in the cache, and below runs/hub."""
     with pytest.raises(ConfigError, match="write hf://USER/NAME"):
         local_folder(name)
 
@@ -224,12 +238,16 @@ def test_an_exported_folder_is_sent_without_what_was_added_to_it(hub, owner, tmp
         "index.html": "<html>",
         "seq2seq_portable/text.py": "1",
     }
-    for name, text in (sent | {"notes.txt": SECRET, "in.txt": SECRET, "seq2seq_portable/x/y.py": SECRET}).items():
+    added = ("notes.txt", "in.txt", "seq2seq_portable/x/y.py", "seq2seq_portable/notes.txt")
+    for name, text in (sent | dict.fromkeys(added, SECRET)).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
     (folder / "step.onnx").symlink_to(folder / "notes.txt")
     push_to_hub(folder, "owner/exported")
     assert hub.newest("owner/exported") == {name: text.encode() for name, text in sent.items()}
+    (folder / "seq2seq_portable").rename(tmp_path / "elsewhere")
+    (folder / "seq2seq_portable").symlink_to(tmp_path / "elsewhere")
+    assert "seq2seq_portable/text.py" not in files_to_send(folder, "owner/exported")
     (folder / "model.safetensors").unlink()
     with pytest.raises(RunError, match="is missing, or is a link: export the model again"):
         push_to_hub(folder, "owner/exported")
@@ -252,6 +270,8 @@ def test_results_are_not_written_into_the_cache(hub, owner, run, monkeypatch, tm
     folder = local_folder("hf://owner/model")
     assert results_folder(folder) == results_folder("hf://owner/model") == Path("runs/hub/owner/model")
     assert results_folder("runs/demo/") == Path("runs/demo")
+    strange = Path("models--..--../snapshots/x")
+    assert results_folder(tmp_path / strange) == tmp_path / strange
     before = sorted(os.listdir(folder))
     Run.open("hf://owner/model").evaluate([("the dog", "der Hund")])
     assert sorted(os.listdir(folder)) == before
