@@ -330,6 +330,8 @@ def test_every_recipe_opens_models_of_the_hub(hub, owner, run, recipe, tmp_path,
         ("average", named, "runs=[hf://owner/other]"),
         ("quantize", named),
         ("export", named),
+        ("evaluate", "run=runs/hub/owner/model-portable", *text),
+        ("compare", "systems=[hf://owner/model,runs/hub/owner/model-portable]", *text, "training_lines=0", "output=[]"),
         ("microscope", named, "text=the dog"),
         ("laboratory", named, "figures=[lengths]", *text),
     ]:
