@@ -152,6 +152,7 @@ def ranked(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
     return sorted(hypotheses, key=lambda each: (each.finished, each.score), reverse=True) or [NO_HYPOTHESIS]
 
 
+@np.errstate(over="ignore")
 def best_continuations(totals_N: Floats, log_probability_NV: Floats, count: int) -> list[tuple[np.float32, int, int]]:
     """The ``count`` largest sums of a row's total and a token's log-probability: sum, row and token, best first.
 
