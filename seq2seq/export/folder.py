@@ -150,5 +150,13 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def save_text(path: Path, text: str) -> None:
-    """Write a text file with the same bytes on all systems."""
-    path.write_text(text, encoding="utf-8", newline="\n")
+    """Write a text file with the same bytes on all systems.
+
+    Raises:
+        RunError: the text has half a character.
+    """
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except UnicodeEncodeError as error:  # YAML can name a lone surrogate
+        near = text[max(0, error.start - 20) : error.end]
+        raise RunError(f"a setting of the run has half a character ({near!r}): correct its config.yaml") from None

@@ -147,6 +147,7 @@ class Search:
         return log_probability_NV
 
 
+@np.errstate(over="ignore")
 def best_continuations(totals_N: Floats, log_probability_NV: Floats, count: int) -> list[tuple[np.float32, int, int]]:
     """The ``count`` largest sums of a row's total and a token's log-probability: sum, row and token, best first.
 
