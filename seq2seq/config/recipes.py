@@ -226,7 +226,7 @@ class PushConfig:
 
     run: str = setting("runs/demo", "run folder, or exported folder, of the model")
     repository: str | None = setting(None, "where on the hub: USER/NAME; created if it is missing")
-    private: bool = setting(False, "a new repository is private; an existing one stays as it is")
+    private: bool = setting(False, "the repository must be private: a new one becomes so, a public one is refused")
     dry_run: bool = setting(False, "list the files and send nothing")
 
     def check(self) -> str:

@@ -18,7 +18,7 @@ from seq2seq.model import ModelConfig
 from seq2seq.model.weights import save_quantized, save_weights
 from seq2seq.portable.check import check_translator
 from seq2seq.portable.errors import PortableError
-from seq2seq.portable.folder import CHECK, CONFIG, WEIGHTS
+from seq2seq.portable.folder import CHECK, CONFIG, COPY, WEIGHTS
 from seq2seq.portable.translator import Translator
 from seq2seq.run.card import write_card
 from seq2seq.run.folder import SHORTLIST, RunFolder
@@ -26,9 +26,6 @@ from seq2seq.run.metadata import tokenizer_hashes
 from seq2seq.search import SearchConfig
 from seq2seq.system.atomic import new_folder
 from seq2seq.tokenizer.tokenizer import save_tokenizers
-
-COPY = "seq2seq_portable"
-"""The name of the copy of `seq2seq.portable` in an exported folder."""
 
 REQUIREMENTS = "numpy>=2\nonnxruntime>=1.17\nsentencepiece>=0.2\n"
 
@@ -153,5 +150,13 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def save_text(path: Path, text: str) -> None:
-    """Write a text file with the same bytes on all systems."""
-    path.write_text(text, encoding="utf-8", newline="\n")
+    """Write a text file with the same bytes on all systems.
+
+    Raises:
+        RunError: the text has half a character.
+    """
+    try:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except UnicodeEncodeError as error:  # YAML can name a lone surrogate
+        near = text[max(0, error.start - 20) : error.end]
+        raise RunError(f"a setting of the run has half a character ({near!r}): correct its config.yaml") from None

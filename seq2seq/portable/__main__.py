@@ -14,7 +14,8 @@ from typing import Any
 
 from seq2seq.portable.check import check_translator
 from seq2seq.portable.errors import PortableError
-from seq2seq.portable.translator import ENGINES, Translation, Translator
+from seq2seq.portable.translation import Translation
+from seq2seq.portable.translator import ENGINES, Translator
 
 
 def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> int:
@@ -54,7 +55,8 @@ def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> 
 
 
 def _run(folder: Path, options: argparse.Namespace) -> None:
-    sys.stdout.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+    # A source from the command line may have bytes that are no text; so written, they are valid JSON.
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     arguments = {"shortlist": options.shortlist, "threads": options.threads, "check": not options.check}
     translator = Translator.load(folder, options.engine, **arguments)
     if options.check:
@@ -68,7 +70,8 @@ def _run(folder: Path, options: argparse.Namespace) -> None:
 
 
 def _lines() -> Iterable[str]:
-    sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    # Only a line feed ends a line: the lines of the output stay aligned with those of the input.
+    sys.stdin.reconfigure(encoding="utf-8", errors="replace", newline="\n")  # type: ignore[union-attr]
     return (line.rstrip("\r\n") for line in sys.stdin)
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from seq2seq.portable.errors import PortableError
 from seq2seq.portable.folder import CHECK, read_config, read_json
 from seq2seq.portable.hypothesis import Hypothesis
+from seq2seq.portable.search import SearchSettings
+from seq2seq.portable.segmentation import MAX_SEGMENT
 
 if TYPE_CHECKING:
     from seq2seq.portable.translator import Translator
@@ -43,7 +45,9 @@ def check_translator(translator: "Translator", folder: Path, count: int | None =
     try:
         for number, sentence in enumerate(read_json(folder / CHECK)["sentences"][:count], 1):
             for method in ("greedy",) if count else ("greedy", "beam"):
-                fault = _fault(translator, sentence, sentence[method], TOLERANCE[precision])
+                beam_size = 1 if method == "greedy" else sentence[method]["beam_size"]
+                settings = replace(translator.search, beam_size=beam_size, n_best=1)
+                fault = _fault(translator, sentence, sentence[method], settings, TOLERANCE[precision])
                 if fault:
                     raise PortableError(
                         f"{translator!r} does not compute what the exporting device did ({CHECK}, sentence {number}, "
@@ -51,30 +55,37 @@ def check_translator(translator: "Translator", folder: Path, count: int | None =
                         f"translates nevertheless"
                     )
                 checked += 1
-    except (KeyError, TypeError, IndexError):
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         raise PortableError(f"{folder / CHECK} is damaged: copy or export it again") from None
     return checked
 
 
-def _fault(translator: "Translator", sentence: dict[str, Any], expected: dict[str, Any], tolerance: float) -> str:
+def _fault(
+    translator: "Translator",
+    sentence: dict[str, Any],
+    expected: dict[str, Any],
+    settings: SearchSettings,
+    tolerance: float,
+) -> str:
     """How a translation differs from the expected one; empty if it does not.
 
     Where two translations are equally good but for rounding, a device may choose the other one.
     """
-    if translator.text.encode(sentence["source"]) != sentence["source_tokens"]:
+    source, tokens = sentence["source"], expected["tokens"]
+    if len(source) > MAX_SEGMENT or translator.text.encode(source) != sentence["source_tokens"]:
         return "its tokens differ"
-    settings = replace(translator.search, beam_size=expected["beam_size"], n_best=1)
-    found, *_ = translator.hypotheses(sentence["source"], settings)
-    tokens = expected["tokens"]
+    if len(tokens) > settings.limit(len(sentence["source_tokens"]) + 1):
+        return "its translation is longer than the search allows"
+    found, *_ = translator.hypotheses(source, settings)
     if ids_of(found, translator.eos) == tokens:
         computed = found.log_probability
     else:
         settings_change_scores = settings.repetition_penalty != 1
-        if settings_change_scores or found.score < expected["score"] - tolerance:
+        if settings_change_scores or not found.score >= expected["score"] - tolerance:
             return f"{found.score:.4f} instead of {expected['score']:.4f}"
-        computed = translator.log_probability(sentence["source"], tokens)
+        computed = translator.log_probability(source, tokens)
     difference = abs(computed - expected["log_probability"]) / max(1, len(tokens))
-    return f"differs by {difference:.4f} nats per token" if difference > tolerance else ""
+    return "" if difference <= tolerance else f"differs by {difference:.4f} nats per token"  # such as by NaN
 
 
 def ids_of(hypothesis: Hypothesis, eos: int) -> list[int]:

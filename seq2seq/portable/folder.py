@@ -5,11 +5,13 @@ Reading executes nothing. O outputs and I inputs of a matrix.
 """
 
 import json
+import math
 import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seq2seq.portable.engine import Weights
 from seq2seq.portable.errors import PortableError
@@ -20,6 +22,9 @@ CHECK = "check.json"
 SHORTLIST = "shortlist.safetensors"
 ENCODER_GRAPH = "encoder.onnx"
 STEP_GRAPH = "step.onnx"
+
+COPY = "seq2seq_portable"
+"""The folder with a copy of this package, which translate.py imports."""
 
 FORMAT = 1
 """The version of config.json that this program reads."""
@@ -32,6 +37,9 @@ TYPES = {"F32": ("<f4", "torch.float32"), "I8": ("i1", "torch.int8"), "I32": ("<
 
 MAX_JSON = 10_000_000
 """Most bytes of a JSON file or of the header of model.safetensors."""
+
+MAX_TOKENIZER = 100_000_000
+"""Most bytes of a tokenizer's file; 32,000 tokens take 800,000."""
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -60,10 +68,24 @@ def read_json(path: Path) -> Any:
         PortableError: it is missing, too large or not JSON.
     """
     try:
-        if path.stat().st_size > MAX_JSON:
-            raise ValueError(f"it has more than {MAX_JSON:,} bytes")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        return json.loads(read_bytes(path, MAX_JSON).decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise PortableError(f"{path} cannot be read ({error}): copy or export it again") from None
+
+
+def read_bytes(path: Path, most: int) -> bytes:
+    """The content of a file.
+
+    Raises:
+        PortableError: it is missing, no regular file (reading a pipe may never end), or has more than ``most`` bytes.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise OSError("it is not a regular file")
+        if path.stat().st_size > most:
+            raise OSError(f"it has more than {most:,} bytes")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
         raise PortableError(f"{path} cannot be read ({error}): copy or export it again") from None
 
 
@@ -73,25 +95,50 @@ def read_tensors(path: Path) -> Weights:
     The format is the length of a JSON header (8 bytes), the header, and the bytes of the tensors, little-endian.
 
     Raises:
-        PortableError: the file is missing, truncated or damaged.
+        PortableError: the file is missing, truncated or damaged, or has numbers that are not finite.
     """
     try:
-        content = path.read_bytes()
-        start = 8 + int.from_bytes(content[:8], "little")
-        if not 8 < start <= min(len(content), MAX_JSON):
-            raise ValueError("it has no header")
-        header = json.loads(content[8:start])
-        metadata = header.pop("__metadata__", {})
-        tensors: Weights = {}
-        for name, entry in header.items():
-            first, last = (start + offset for offset in entry["data_offsets"])
-            values = np.frombuffer(content[first:last], TYPES[entry["dtype"]][0])
-            tensors[name] = values.reshape(entry["shape"])
+        if not path.is_file():
+            raise ValueError("it is missing, or is not a regular file")
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            if not 0 < size <= MAX_JSON:
+                raise ValueError("it has no header")
+            header = json.loads(file.read(size))
+            metadata = header.pop("__metadata__", {})
+            if tensor_bytes(header) != path.stat().st_size - 8 - size:  # before memory is allocated
+                raise ValueError("it is truncated, or its header is wrong")
+            content = file.read()
+        tensors = {name: _tensor(entry, content) for name, entry in header.items()}
+        for name, tensor in tensors.items():
+            if tensor.dtype == np.float32 and not np.isfinite(tensor).all():
+                raise ValueError(f"{name} has numbers that are not finite")
         if metadata.get("crc32") not in (None, _checksum(tensors, header)):
             raise ValueError("checksum mismatch")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise PortableError(f"{path} is damaged ({error}): copy or export it again") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError) as error:
+        raise PortableError(f"{path} is damaged ({error or 'too large'}): copy or export it again") from None
     return tensors
+
+
+def tensor_bytes(header: dict[str, Any]) -> int:
+    """The bytes of all tensors in a header of a safetensors file, which lie one after the other without gaps.
+
+    Raises:
+        ValueError: tensors overlap, or sizes contradict each other.
+    """
+    end = 0
+    for entry in sorted(header.values(), key=lambda entry: entry["data_offsets"]):
+        count = math.prod(entry["shape"])
+        first, last = entry["data_offsets"]
+        if first != end or last - first != count * np.dtype(TYPES[entry["dtype"]][0]).itemsize or count < 0:
+            raise ValueError("its header is wrong")
+        end = last
+    return end
+
+
+def _tensor(entry: dict[str, Any], content: bytes) -> NDArray[Any]:
+    shape, kind = entry["shape"], TYPES[entry["dtype"]][0]
+    return np.frombuffer(content, kind, math.prod(shape), entry["data_offsets"][0]).reshape(shape)
 
 
 def read_weights(path: Path) -> Weights:
@@ -101,11 +148,16 @@ def read_weights(path: Path) -> Weights:
         PortableError: as `read_tensors`.
     """
     tensors = read_tensors(path)
-    return {
-        name: tensor * tensors[name + SCALES][:, None] if name + SCALES in tensors else tensor
-        for name, tensor in tensors.items()
-        if not name.endswith(SCALES)
-    }
+    weights = {name: tensor for name, tensor in tensors.items() if not name.endswith(SCALES)}
+    for name, tensor in weights.items():
+        scales = tensors.get(name + SCALES)
+        if (tensor.dtype == np.int8) != (scales is not None) or (
+            scales is not None and scales.shape != tensor.shape[:1]
+        ):
+            raise PortableError(f"{path} is damaged ({name} has other scales): copy or export it again")
+        if scales is not None:
+            weights[name] = tensor * scales[:, None]
+    return weights
 
 
 def _checksum(tensors: Weights, header: dict[str, Any]) -> str:

@@ -16,6 +16,17 @@ from seq2seq.portable.engine import Floats, Integers
 CELL_STATE = ("lstm", "layer_norm_lstm")
 """The cells that have a cell state besides their hidden state."""
 
+WORDS = {
+    "summary": ("last", "mean", "max", "max_mean"),
+    "bridge": ("copy", "linear", "tanh", "zero"),
+    "attention": ("none", "dot", "general", "scaled_dot", "additive"),
+    "attention_order": ("gnmt", "luong", "bahdanau"),
+    "copy": ("none", "pointer"),
+    "readout": ("tanh", "maxout"),
+    "cell": ("lstm", "gru", "rnn_tanh", "rnn_relu", "layer_norm_lstm"),
+}
+"""Values of the settings that choose an equation; those of an encoder's directions and of tying follow from weights."""
+
 TINY = 1e-30
 """Smallest probability whose logarithm is computed."""
 
@@ -50,15 +61,20 @@ class NumpyEngine:
         model: the section of config.json.
         weights: from `read_weights`.
         copies: the target token that each source token copies, -1 for none.
+
+    Raises:
+        ValueError: the settings have an unknown word, or the weights have other layers.
     """
 
     def __init__(self, model: Mapping[str, Any], weights: Mapping[str, Floats], copies: Sequence[int]) -> None:
+        check_model(model, weights)
         self.model, self.weights, self.copies = model, weights, np.array(copies)
         self.order = None if model["attention"] == "none" else model["attention_order"]
         self.query_layer = {"gnmt": 0, "luong": model["decoder"]["layers"] - 1}.get(self.order or "")
         self.source_table = weights.get("source_embedding.weight", weights["target_embedding.weight"])
         self.output_VF = weights.get("output.weight", weights["target_embedding.weight"])
 
+    @np.errstate(all="ignore")
     def encode(self, source: Sequence[int]) -> tuple[Memory, State]:
         """See `Engine.encode`."""
         encoder, tokens = self.model["encoder"], np.array(source)
@@ -111,6 +127,7 @@ class NumpyEngine:
             return 0
         return context_size if self.order == "gnmt" else self.output_VF.shape[1]
 
+    @np.errstate(all="ignore")
     def step(self, tokens_N: Integers, memory: Memory, state: State) -> tuple[Floats, State, Floats | None]:
         """See `Engine.step`."""
         decoder, rows = self.model["decoder"], len(tokens_N)
@@ -250,6 +267,22 @@ class NumpyEngine:
         parts: Floats = inputs_NX.reshape(len(inputs_NX), groups, -1)
         parts = (parts - parts.mean(2, keepdims=True)) / np.sqrt(parts.var(2, keepdims=True) + np.float32(1e-5))
         return parts.reshape(inputs_NX.shape) * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"]
+
+
+def check_model(model: Mapping[str, Any], weights: Mapping[str, Floats]) -> None:
+    """Check the settings that no shape of the weights shows to be wrong.
+
+    Raises:
+        ValueError: a word is unknown, or the weights have other layers.
+    """
+    for part in (model, model["encoder"], model["decoder"]):
+        for name, known in WORDS.items():
+            if name in part and part[name] not in known:
+                raise ValueError(f"{name}={part[name]} is unknown")
+    for name in ("encoder", "decoder"):
+        layers = len({weight.split(".")[2] for weight in weights if weight.startswith(f"{name}.layers.")})
+        if layers != model[name]["layers"]:
+            raise ValueError(f"the {name} has {layers} layers in the weights")
 
 
 def summarize(kind: str, states_SD: Floats, last_1D: Floats) -> Floats:

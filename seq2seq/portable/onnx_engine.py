@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from seq2seq.portable.engine import Floats, Integers
 from seq2seq.portable.errors import PortableError
-from seq2seq.portable.folder import ENCODER_GRAPH, STEP_GRAPH
+from seq2seq.portable.folder import ENCODER_GRAPH, STEP_GRAPH, WEIGHTS, read_tensors
 
 SOURCE = "source"
 """Input of the encoder: token ids with EOS (S), int64."""
@@ -51,6 +51,7 @@ class OnnxEngine:
         Raises:
             PortableError: a graph or the weights are missing or damaged.
         """
+        read_tensors(folder / WEIGHTS)  # a graph refers to bytes of this file, and checks nothing
         graphs = [load_graph(folder / name, threads) for name in (ENCODER_GRAPH, STEP_GRAPH)]
         self.encoder, self.decoder = graphs
         self.encoded, self.decoded = ([output.name for output in graph.get_outputs()] for graph in graphs)

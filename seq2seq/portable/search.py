@@ -12,10 +12,21 @@ import numpy as np
 
 from seq2seq.portable.engine import Engine, Floats
 from seq2seq.portable.errors import PortableError
-from seq2seq.portable.hypothesis import NO_HYPOTHESIS, Hypothesis, make_hypothesis
+from seq2seq.portable.hypothesis import Hypothesis, make_hypothesis, ranked
 
 BLOCK = 64
 """Values whose maximum is taken at once."""
+
+BOUNDS = {
+    "beam_size": (1, 10_000),
+    "n_best": (1, math.inf),
+    "length_penalty": (0, 10),
+    "max_length_ratio": (0, 100),
+    "max_length_offset": (0, 10_000),
+    "no_repeat_ngram": (0, math.inf),
+    "repetition_penalty": (1, 100),
+}
+"""Smallest and largest value of each search setting, as in seq2seq.SearchConfig."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +53,12 @@ class SearchSettings:
         Raises:
             PortableError: a setting is out of range.
         """
-        bounds = {"length_penalty": 0, "max_length_ratio": 0, "max_length_offset": 0, "no_repeat_ngram": 0}
         for item in fields(self):
-            value, least, kind = getattr(self, item.name), bounds.get(item.name, 1), item.type
+            value, kind, (least, most) = getattr(self, item.name), item.type, BOUNDS[item.name]
             allowed = (int,) if kind is int else (int, float)
-            if not isinstance(value, allowed) or isinstance(value, bool) or not least <= value < math.inf:
-                raise PortableError(f"{item.name} must be a number of at least {least}, got {value!r}")
+            if not isinstance(value, allowed) or isinstance(value, bool) or not least <= value <= most:
+                limit = f" and at most {most:,}" if most < math.inf else ""
+                raise PortableError(f"{item.name} must be a number of at least {least}{limit}, got {value!r:.100}")
         if self.n_best > self.beam_size:
             raise PortableError(f"n_best must be at most beam_size = {self.beam_size}, got {self.n_best}")
 
@@ -136,11 +147,7 @@ class Search:
         return log_probability_NV
 
 
-def ranked(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-    """The hypotheses, best first: finished before unfinished, then by score; at least `NO_HYPOTHESIS`."""
-    return sorted(hypotheses, key=lambda each: (each.finished, each.score), reverse=True) or [NO_HYPOTHESIS]
-
-
+@np.errstate(over="ignore")
 def best_continuations(totals_N: Floats, log_probability_NV: Floats, count: int) -> list[tuple[np.float32, int, int]]:
     """The ``count`` largest sums of a row's total and a token's log-probability: sum, row and token, best first.
 

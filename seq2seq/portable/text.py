@@ -1,18 +1,22 @@
 """Text to source tokens, and target tokens to text, as seq2seq.tokenizer does it."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sentencepiece import SentencePieceProcessor
 
 from seq2seq.portable.errors import PortableError
+from seq2seq.portable.folder import MAX_TOKENIZER, read_bytes
 from seq2seq.portable.normalization import SPACE, Normalization, normalize
 from seq2seq.portable.placeholders import SYMBOLS, PlaceholderKind, Placeholders
 from seq2seq.portable.segmentation import split_long_text
 
 BYTE = re.compile(r"<0x([0-9A-F]{2})>")
+
+TOKENIZER_FILE = re.compile(r"tokenizer[\w.-]*\.model", re.ASCII)
+"""The names that the files of tokenizers can have."""
 
 
 class Tokenizer:
@@ -30,16 +34,20 @@ class Tokenizer:
 
     def __init__(self, path: Path, config: dict[str, Any], special: dict[str, int], normalization: str) -> None:
         try:
-            self._processor = SentencePieceProcessor(model_proto=path.read_bytes())
-        except (OSError, RuntimeError) as error:
+            content = read_bytes(path, MAX_TOKENIZER)
+            if not content:  # SentencePiece accepts it, and logs an error at every call
+                raise RuntimeError("it is empty")
+            self._processor = SentencePieceProcessor(model_proto=content)
+        except RuntimeError as error:
             raise PortableError(f"{path} cannot be read ({error}): copy or export it again") from None
         self.size: int = self._processor.get_piece_size()
         self.word_level: bool = config["word_level"]
         self.normalization = Normalization(normalization)
         self.special = frozenset(special.values())
+        if not self.special <= set(range(self.size)):
+            raise ValueError(f"{path.name} has {self.size} tokens, and special has the ids {sorted(self.special)}")
         self._silent = {id for name, id in special.items() if name != "unk" or not self.word_level}
-        matches = map(BYTE.fullmatch, self.tokens(range(self.size)))
-        self._bytes = [None if byte is None else int(byte[1], 16) for byte in matches]
+        self._bytes = byte_values(self.all_tokens())
 
     def encode(self, text: str) -> list[int]:
         """Token ids without EOS; blank text has none."""
@@ -61,6 +69,10 @@ class Tokenizer:
         """The tokens of ids as strings; U+2581 marks the start of a word."""
         return [self._processor.id_to_piece(int(id)) for id in ids]
 
+    def all_tokens(self) -> list[str]:
+        """The vocabulary in the order of ids."""
+        return self.tokens(range(self.size))
+
     def id_of(self, token: str) -> int:
         """The id of a token; that of UNK if there is no such token."""
         id: int = self._processor.piece_to_id(token)
@@ -80,15 +92,22 @@ class Text:
 
     Raises:
         PortableError: a file is missing or damaged.
+        ValueError: the config does not fit it.
     """
 
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
         text, special = config["text"], config["special"]
+        for side in ("source", "target"):
+            if not TOKENIZER_FILE.fullmatch(text[side]["file"]):  # a path may lead to any file of this machine
+                raise ValueError(f"text.{side}.file is not the name of a tokenizer")
         sides = {side: (text[side], special, text["normalization"]) for side in ("source", "target")}
         self.source = Tokenizer(folder / text["source"]["file"], *sides["source"])
         joint = text["source"]["file"] == text["target"]["file"]
         self.target = self.source if joint else Tokenizer(folder / text["target"]["file"], *sides["target"])
-        self._tags = text["source"]["tags"]
+        for side, tokenizer in (("source", self.source), ("target", self.target)):
+            if tokenizer.size != config["vocabulary"][side]:
+                raise ValueError(f"{text[side]['file']} has {tokenizer.size} tokens")
+        self._tags = frozenset(text["source"]["tags"])
         self._placeholders = None
         if (found := text["placeholders"]) is not None:
             self._placeholders = Placeholders(
@@ -124,9 +143,24 @@ class Text:
 
     def copies(self) -> list[int]:
         """For each source token the equal target token; -1 if there is none, and for special tokens."""
-        ids = {token: id for id, token in enumerate(self.target.tokens(range(self.target.size)))}
-        tokens = self.source.tokens(range(self.source.size))
-        return [-1 if id in self.source.special else ids.get(token, -1) for id, token in enumerate(tokens)]
+        return equal_tokens(self.source.all_tokens(), self.target.all_tokens(), self.source.special)
+
+
+def byte_values(tokens: Iterable[str]) -> list[int | None]:
+    """The value of each token that stands for a single byte; None for all other tokens."""
+    return [None if byte is None else int(byte[1], 16) for byte in map(BYTE.fullmatch, tokens)]
+
+
+def equal_tokens(source: Iterable[str], target: Iterable[str], special: Container[int]) -> list[int]:
+    """For each token of the source vocabulary the id of the equal target token; -1 if there is none.
+
+    Args:
+        source: its tokens in the order of ids.
+        target: those of the target vocabulary.
+        special: ids that have no equal token.
+    """
+    ids = {token: id for id, token in enumerate(target)}
+    return [-1 if id in special else ids.get(token, -1) for id, token in enumerate(source)]
 
 
 def complete_characters(tokens: Sequence[int], values: Sequence[int | None]) -> Sequence[int]:

@@ -10,9 +10,11 @@ import yaml
 from omegaconf import OmegaConf
 
 from seq2seq.errors import RunError
-from seq2seq.run.card import CARD, is_generated, model_card, read_card
+from seq2seq.portable.folder import COPY
+from seq2seq.run.card import is_generated, model_card, read_card
 from seq2seq.run.files import FILES as RECORDS
-from seq2seq.run.folder import CONFIG, MODEL, SHORTLIST, PlainLoader, RunFolder
+from seq2seq.run.folder import CARD, CONFIG, MODEL, SHORTLIST, RunFolder
+from seq2seq.run.plain_yaml import PlainLoader
 from seq2seq.system.hub import FILES, check_repository, local_folder, upload
 from seq2seq.tokenizer.tokenizer import tokenizer_files
 
@@ -24,9 +26,6 @@ EXPORTED = {
 }
 """The files of an exported folder, besides `COPY`."""
 
-COPY = "seq2seq_portable"
-"""The folder in an exported folder with the modules that translate.py imports."""
-
 
 def push_to_hub(folder: str | Path, repository: str, *, private: bool = False, dry_run: bool = False) -> str:
     """Send a run folder or an exported folder to a repository of the hub; what is sent is logged first.
@@ -34,7 +33,7 @@ def push_to_hub(folder: str | Path, repository: str, *, private: bool = False, d
     Args:
         folder: with a trained model.
         repository: ``USER/NAME``; created if it is missing.
-        private: whether a new repository is private; an existing one stays as it is.
+        private: whether the repository must be private: a new one becomes so, and a public one is refused.
         dry_run: log only.
 
     Returns:
@@ -78,7 +77,8 @@ def files_to_send(folder: Path, repository: str) -> dict[str, Any]:
 
 def _exported_files(folder: Path, card: str) -> dict[str, Any]:
     """As `files_to_send`, of an exported folder; only what export writes."""
-    paths = sorted([*(folder / name for name in EXPORTED), *folder.glob(f"{COPY}/*")])
+    copied = [] if (folder / COPY).is_symlink() else [*folder.glob(f"{COPY}/*.py"), folder / COPY / "LICENSE"]
+    paths = sorted([*(folder / name for name in EXPORTED), *copied])
     sent = {path.relative_to(folder).as_posix(): path for path in paths if _is_own_file(path)}
     if MODEL not in sent:
         raise RunError(f"{folder / MODEL} is missing, or is a link: export the model again")

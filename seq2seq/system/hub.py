@@ -25,10 +25,14 @@ FILES = (
 )
 """All files that are downloaded."""
 
+PART = r"[\w-][\w.-]*"
+"""A user or a model. It cannot be ``..``: results are written to ``runs/hub/USER/NAME``."""
+
 SCHEME = re.compile(r"hf:[/\\]+")  # `Path` keeps one of two slashes, and turns them round on Windows
-ADDRESS = re.compile(SCHEME.pattern + r"([\w.-]+)[/\\]([\w.-]+)(?:@([\w./\\-]+))?[/\\]?", re.ASCII)
-REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+", re.ASCII)
-SNAPSHOT = re.compile(r"[/\\]models--(.+?)--([^/\\]+)[/\\]snapshots[/\\][^/\\]+[/\\]?$")
+REVISION = r"(?!.*\.\.)\w[\w./\\-]*"  # a path in the cache
+ADDRESS = re.compile(rf"{SCHEME.pattern}({PART})[/\\]({PART})(?:@({REVISION}))?[/\\]?", re.ASCII)
+REPOSITORY = re.compile(f"{PART}/{PART}", re.ASCII)
+SNAPSHOT = re.compile(rf"[/\\]models--({PART}?)--({PART})[/\\]snapshots[/\\][^/\\]+[/\\]?$", re.ASCII)
 """The end of the path of a model in the cache of `huggingface_hub`."""
 
 LOGIN = "run hf auth login, or set HF_TOKEN"
@@ -77,10 +81,15 @@ def local_folder(name: str | os.PathLike[str]) -> Path:
     model = HubModel.parse(name)
     with _client(str(model)) as hub:
         settings = Path(hub.snapshot_download(model.repository, revision=model.revision, allow_patterns=[*SETTINGS]))
-        if not any((settings / file).is_file() for file in SETTINGS):  # before gigabytes of another kind of model
+        if not is_model_folder(settings):  # before gigabytes of another kind of model
             raise RunError(f"{model} is not a model of seq2seq ({' or '.join(SETTINGS)} is missing): check the name")
         # The snapshot is named by its commit: what is downloaded now belongs to the same one.
         return Path(hub.snapshot_download(model.repository, revision=settings.name, allow_patterns=[*FILES]))
+
+
+def is_model_folder(path: Path) -> bool:
+    """Whether a path is a run folder or an exported model: one with settings."""
+    return any(os.path.isfile(path / file) for file in SETTINGS)  # `Path.is_file` refuses some names with an error
 
 
 def results_folder(run: str | os.PathLike[str]) -> Path:
@@ -111,7 +120,7 @@ def upload(repository: str, files: Mapping[str, Path | bytes], *, private: bool,
     Args:
         repository: ``USER/NAME``.
         files: path or content of each file, by its name there.
-        private: whether a new repository is private; an existing one stays as it is.
+        private: whether the repository must be private.
         message: of the commit.
 
     Returns:
@@ -119,13 +128,19 @@ def upload(repository: str, files: Mapping[str, Path | bytes], *, private: bool,
 
     Raises:
         ConfigError: `huggingface_hub` is not installed.
-        RunError: nobody is logged in, access is denied, or the hub cannot be reached.
+        RunError: nobody is logged in, access is denied, the hub cannot be reached, or the repository is public and must
+            be private.
     """
     with _client(repository) as hub:
         if hub.get_token() is None:
             raise RunError(f"{repository} cannot be written: nobody is logged in; {LOGIN}")
         api = hub.HfApi(library_name="recurrent-translation")
         api.create_repo(repository, private=private, exist_ok=True)
+        if private and not api.repo_info(repository).private:  # an existing one stays as it is
+            raise RunError(
+                f"{repository} exists and is public, so nothing was sent: make it private on its page of the hub, name "
+                f"another repository, or set private=false"
+            )
         added = [hub.CommitOperationAdd(name, content) for name, content in files.items()]
         return str(api.create_commit(repository, added, commit_message=message).commit_url)
 
@@ -172,6 +187,8 @@ def _explained(error: Exception) -> str:
         return "has no such revision: name a branch, a tag or a commit after @, or leave it out"
     if isinstance(error, errors.LocalEntryNotFoundError):
         return "is not in the cache, and the hub cannot be reached: check the connection and HF_HUB_OFFLINE"
+    if type(error) is RuntimeError and isinstance(error.__cause__, Exception):  # "Error while uploading"
+        return _explained(error.__cause__)
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403):
         return f"is not open to this account (status {status}): {LOGIN} of an account with access"

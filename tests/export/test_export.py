@@ -158,6 +158,15 @@ def test_a_new_setting_is_refused_until_it_is_exported(monkeypatch):
         check_exportable(SMALL, SEARCH)
 
 
+def test_half_a_character_in_a_setting_is_one_line(run, tmp_path):
+    shutil.copytree(run.path, tmp_path / "run")
+    text = (tmp_path / "run" / "config.yaml").read_text("utf-8").replace("CC-BY-4.0", '"CC \\ud800"')
+    (tmp_path / "run" / "config.yaml").write_text(text, "utf-8")
+    with pytest.raises(RunError, match=r"has half a character \(.*CC \\ud800'\): correct its config.yaml"):
+        export(RunFolder.open(tmp_path / "run"), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 def test_without_onnx_the_error_says_what_to_install(run, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "seq2seq.export.onnx_graph", None)
     with pytest.raises(ConfigError, match=r"exporting needs .*: python -m pip install .*\[portable\]"):

@@ -420,10 +420,19 @@ def test_each_line_has_the_direction_and_language_of_its_text(folder, tmp_path):
 
 @contextmanager
 def serving(folder: Path) -> Iterator[ThreadingHTTPServer]:
-    """A plain server of files."""
+    """A server of files, which redirects index.html to its folder, as several do."""
 
     class Quiet(SimpleHTTPRequestHandler):
         extensions_map = SimpleHTTPRequestHandler.extensions_map | {".html": "text/html; charset=utf-8"}
+
+        def do_GET(self) -> None:
+            if self.path.endswith("/index.html"):
+                self.send_response(301)
+                self.send_header("Location", self.path.removesuffix("index.html"))
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            else:
+                super().do_GET()
 
         def log_message(self, *arguments: Any) -> None:
             pass
@@ -457,6 +466,34 @@ def test_a_page_of_a_server_stays_for_use_without_a_network(folder):
             assert page.evaluate("document.querySelector('link[rel=manifest]').href").endswith("manifest.webmanifest")
             with pytest.raises(Exception, match="ERR_"):
                 page.goto(f"{url}config.json")
+
+
+SERVICE_WORKER_STUB = """
+const [listeners, kept] = [{}, []];
+Object.assign(globalThis, {
+  registration: { scope: "http://x/" },
+  self: { skipWaiting: () => {} },
+  addEventListener: (kind, listener) => { listeners[kind] = listener; },
+  caches: { open: async () => ({ put: (file, response) => kept.push(file) }) },
+  fetch: async (file) => new Response(file === "index.html" ? input.page : "{}", { status: input.status }),
+});
+"""
+
+
+@pytest.mark.parametrize(
+    ("page", "status", "kept"),
+    [("the page", 200, ["index.html", "manifest.webmanifest"]), ("log in", 200, []), ("the page", 404, [])],
+)
+def test_only_the_page_of_its_version_is_kept(page, status, kept):
+    """A network that wants a login, or a server in the middle of an update, sends something else."""
+    version = hashlib.sha256(b"the page").hexdigest()[:16]
+    worker = (WEB / "service_worker.js").read_text("utf-8").replace("{{version}}", version).replace('"use strict";', "")
+    code = f"""{SERVICE_WORKER_STUB}{worker}
+    let filled = null;
+    listeners.install({{ waitUntil: (promise) => (filled = promise) }});
+    return [await filled.then(() => true, () => false), kept];
+    """
+    assert run_node([], code, {"page": page, "status": status}) == [bool(kept), kept]
 
 
 WORKER_STUB = """

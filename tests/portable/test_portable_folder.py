@@ -2,21 +2,27 @@
 
 import io
 import json
+import math
 import os
 import re
 import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
+import torch
 from translators import SENTENCES
 
 from seq2seq import Translator
+from seq2seq.model.weights import save_tensors
 from seq2seq.portable.__main__ import main
 from seq2seq.portable.errors import PortableError
+from seq2seq.portable.folder import read_tensors, read_weights
 from seq2seq.portable.translator import Translator as PortableTranslator
 
 ROOT = Path(__file__).parents[2]
@@ -162,6 +168,150 @@ def test_damage_is_one_line_that_says_what_to_do(copy, capsys, file, change, mes
     code, out, err = run(capsys, str(copy), "--engine", "numpy", "a")
     assert (code, out, err.count("\n")) == (1, "", 1)
     assert re.search(f"^error: .*({message})", err)
+
+
+def damage(folder: Path, file: str, change: Callable[[Any], object]) -> None:
+    """Change the content of a JSON file."""
+    content = json.loads((folder / file).read_text("utf-8"))
+    change(content)
+    (folder / file).write_text(json.dumps(content), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["text"]["source"].update(file="../tokenizer.model"), "is not the name of a tokenizer"),
+        (lambda c: c["text"]["target"].update(file="/dev/zero"), "is not the name of a tokenizer"),
+        (lambda c: c["text"]["source"].update(tags=None), "does not fit the other files"),
+        (lambda c: c["vocabulary"].update(source=5), "does not fit the other files"),
+        (lambda c: c["special"].update(eos=-1), "special has the ids"),
+        (lambda c: c["special"].update(bos=10**30), "special has the ids"),
+        (lambda c: c["model"]["decoder"].update(layers=10**9), "has 2 layers in the weights"),
+        (lambda c: c["model"]["decoder"].update(layers=1), "has 2 layers in the weights"),
+        (lambda c: c["model"].update(attention="other"), "attention=other is unknown"),
+        (lambda c: c["model"]["decoder"].update(cell="other"), "cell=other is unknown"),
+        (lambda c: c["search"].update(beam_size=10**9), "beam_size must be .* at most 10,000, got 1000000000"),
+        (lambda c: c["search"].update(max_length_ratio=1e300), "max_length_ratio must be .* at most 100"),
+        (lambda c: c["search"].update(length_penalty=10**400), "length_penalty must be .* at most 10, got 1000"),
+    ],
+)
+def test_settings_that_cannot_be_are_one_line_before_anything_is_translated(copy, capsys, change, message):
+    (copy / "check.json").unlink()
+    damage(copy, "config.json", change)
+    code, out, err = run(capsys, str(copy), "--engine", "numpy", "a")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert re.search(f"^error: .*{message}", err)
+    assert len(err) < 500
+
+
+@pytest.mark.parametrize("engine", ["numpy", "onnx"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda entries: entries.update(a={"dtype": "I8", "shape": [9], "data_offsets": [0, 9]}), "header is wrong"),
+        (lambda entries: entries["output.bias"].update(shape=[-1]), "header is wrong"),
+        (lambda entries: entries["output.bias"].update(shape=[2**62, 2**62]), "header is wrong"),
+        (lambda entries: entries["output.bias"].update(data_offsets=[-8, -4]), "header is wrong"),
+        (lambda entries: entries.update(a={"dtype": "I8", "shape": [2**60], "data_offsets": None}), "is damaged"),
+    ],
+)
+def test_a_header_that_claims_other_bytes_allocates_nothing(copy, capsys, engine, change, message):
+    """A thousand names for the same bytes would fill the memory with copies of them."""
+    content = (copy / "model.safetensors").read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    change(header)
+    text = json.dumps(header).encode()
+    (copy / "model.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + content[end:])
+    code, out, err = run(capsys, str(copy), "--engine", engine, "a")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert re.search(f"^error: .*model.safetensors is damaged.*{message}", err) or message in err
+
+
+def test_scales_of_another_size_are_not_broadcast(exported, tmp_path):
+    weights = read_tensors(exported.int8 / "model.safetensors")
+    name = next(name for name in weights if name.endswith(".scales"))
+    torch_weights = {key: torch.from_numpy(value.copy()) for key, value in weights.items()}
+    save_tensors({**torch_weights, name: torch.ones(1)}, tmp_path / "model.safetensors")
+    with pytest.raises(PortableError, match="has other scales"):
+        read_weights(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("engine", ["numpy", "onnx"])
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_weights_that_are_not_finite_are_refused(copy, capsys, engine, number):
+    """Both engines: graphs refer to the weights, and onnxruntime checks neither numbers nor their checksum."""
+    (copy / "check.json").unlink()
+    weights = {name: torch.from_numpy(each.copy()) for name, each in read_tensors(copy / "model.safetensors").items()}
+    weights["output.bias"][3] = number
+    save_tensors(weights, copy / "model.safetensors")
+    code, out, err = run(capsys, str(copy), "--engine", engine, "a")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "output.bias has numbers that are not finite" in err
+
+
+def test_a_changed_bit_is_found_before_onnxruntime_computes_with_it(copy):
+    content = bytearray((copy / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(content)
+    with pytest.raises(PortableError, match="checksum mismatch"):
+        PortableTranslator.load(copy, "onnx", check=False)
+
+
+def test_graphs_of_another_model_are_found_before_anything_is_translated(copy, capsys):
+    (copy / "check.json").unlink()
+    shutil.copy(copy / "encoder.onnx", copy / "step.onnx")
+    code, out, err = run(capsys, str(copy), "--engine", "onnx", "a")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "does not fit the other files" in err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("file", ["check.json", "model.safetensors", "tokenizer.model"])
+@pytest.mark.parametrize("kind", ["pipe", "endless"])
+def test_what_is_no_file_is_not_read(copy, capsys, file, kind):
+    """Reading it would never end."""
+    (copy / file).unlink()
+    if kind == "pipe":
+        os.mkfifo(copy / file)
+    else:
+        (copy / file).symlink_to("/dev/zero")
+    code, out, err = run(capsys, str(copy), "--engine", "numpy", "a")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "not a regular file" in err
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda sentence: sentence.update(source="a " * 1_000), "its tokens differ"),
+        (lambda sentence: sentence["greedy"].update(tokens=[5] * 10_000), "longer than the search allows"),
+        (lambda sentence: sentence["greedy"].update(log_probability=math.nan), "differs by nan"),
+        (lambda sentence: sentence["greedy"].update(tokens=[5], score=math.nan), "instead of nan"),
+        (lambda sentence: sentence.update(source=None), "is damaged"),
+    ],
+)
+def test_a_check_that_cannot_be_passed_ends_at_once(copy, capsys, change, message):
+    damage(copy, "check.json", lambda content: change(content["sentences"][0]))
+    code, out, err = run(capsys, str(copy), "--engine", "numpy", "a")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert message in err
+
+
+def test_lines_end_at_line_feeds_only(folder, capsys, monkeypatch):
+    """A carriage return or U+2028 inside a line would shift all lines after it."""
+    lines = "a\rb\n\u2028c\x85d\r\n\x0ce\n"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(lines.encode()), encoding="utf-8"))
+    code, out, _ = run(capsys, str(folder), "--json")
+    sources = [json.loads(line)["source"] for line in out.removesuffix("\n").split("\n")]
+    assert (code, sources) == (0, ["a\rb", "\u2028c\x85d", "\x0ce"])
+
+
+def test_bytes_that_are_no_text_are_written_as_valid_json(folder):
+    """Python passes such bytes of the command line as lone surrogates."""
+    command = [sys.executable, str(folder / "translate.py"), "--json", b"\xff"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert json.loads(done.stdout)["source"] == "\udcff"
 
 
 def test_engines_are_chosen_by_what_is_there(copy, monkeypatch):

@@ -1,6 +1,8 @@
 """The search for one sentence against seq2seq.search, over a table of made-up log-probabilities."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -9,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.portable.errors import PortableError
-from seq2seq.portable.hypothesis import NO_HYPOTHESIS
-from seq2seq.portable.search import Search, SearchSettings, best_continuations, common_prefix, ranked
+from seq2seq.portable.hypothesis import NO_HYPOTHESIS, ranked
+from seq2seq.portable.search import BOUNDS, Search, SearchSettings, best_continuations, common_prefix
 from seq2seq.search import SearchConfig, search
 from seq2seq.search.streaming import stream_beam_search
 
@@ -131,8 +133,8 @@ def test_best_continuations_are_the_first_of_all_sorted_sums(shape):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"beam_size": 0}, "beam_size must be a number of at least 1, got 0"),
-        ({"beam_size": 2.5}, r"beam_size must be a number of at least 1, got 2\.5"),
+        ({"beam_size": 0}, "beam_size must be a number of at least 1 and at most 10,000, got 0"),
+        ({"beam_size": 2.5}, r"beam_size must be a number of at least 1 .*, got 2\.5"),
         ({"n_best": 6}, "n_best must be at most beam_size = 5, got 6"),
         ({"length_penalty": float("nan")}, "length_penalty must be a number"),
         ({"repetition_penalty": 0.5}, "repetition_penalty must be a number of at least 1"),
@@ -141,6 +143,13 @@ def test_best_continuations_are_the_first_of_all_sorted_sums(shape):
 def test_settings_out_of_range_are_refused(options, message):
     with pytest.raises(PortableError, match=message):
         SearchSettings(**options)
+
+
+def test_bounds_are_those_of_the_search_with_torch():
+    bounds = {item.name: item.metadata["bounds"] for item in fields(SearchConfig)}
+    assert BOUNDS.keys() == {item.name for item in fields(SearchSettings)}
+    for name, ends in BOUNDS.items():
+        assert ends == (bounds[name]["at_least"], bounds[name].get("at_most", math.inf))
 
 
 def test_an_unknown_setting_of_the_folder_is_refused():

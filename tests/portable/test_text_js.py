@@ -15,6 +15,7 @@ from seq2seq.portable.placeholders import SYMBOLS
 from seq2seq.portable.segmentation import split_document, split_long_text
 from seq2seq.portable.text import Text
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
+from seq2seq.tokenizer.tokenizer import Tokenizer
 from seq2seq.tokenizer.vocabulary import train_tokenizer
 
 SPECIAL = {"pad": 3, "unk": 0, "bos": 1, "eos": 2}
@@ -39,13 +40,15 @@ def export_text(
 ) -> dict[str, Any]:
     """Train vocabularies into a folder; return the content of config.json."""
     form, tags = Normalization(normalization), [*TAGS, *SYMBOLS] if kinds else TAGS
-    config: dict[str, Any] = {"special": SPECIAL, "text": {"normalization": normalization, "source_tag": "<2de>"}}
+    config: dict[str, Any] = {"special": SPECIAL, "vocabulary": {}}
+    config["text"] = {"normalization": normalization, "source_tag": "<2de>"}
     for side, own_tags in (("source", tags), ("target", tags[len(TAGS) :])):
         options = TokenizerConfig(algorithm=algorithm, size=size, tags=own_tags, normalization=form)
         name = "tokenizer.model" if joint else f"tokenizer.{side}.model"
         if not (folder / name).exists():
             tokenizer = train_tokenizer([*english_lines(), *PARTS], options, "the test text")
             (folder / name).write_bytes(tokenizer.to_bytes())
+        config["vocabulary"][side] = Tokenizer.load(folder / name, form).size
         word_level = algorithm is Algorithm.word
         config["text"][side] = {"file": name, "algorithm": algorithm.value, "word_level": word_level, "tags": own_tags}
     found = {"kinds": kinds, "tags": TAGS, "whole_words": algorithm is Algorithm.word}
@@ -152,6 +155,15 @@ def test_documents_are_split_into_the_same_sentences(tmp_path):
     for text, own in zip(long, segments, strict=True):
         if len([part for part in split_document(text) if part.is_sentence]) == 1:
             assert own == split_long_text(text)
+
+
+@pytest.mark.parametrize("text", [f"a{' ' * 300_000}b. C", f"{'a' * 300_000} b. C", f"a{chr(9) * 300_000}b. C"])
+def test_long_runs_are_read_once(tmp_path, text):
+    """With the square of their length, this would take a quarter of an hour; node is stopped before."""
+    config = export_text(tmp_path, "nfc", Algorithm.char, 400, joint=True)
+    value = {"model": page_text(tmp_path, config), "text": text}
+    parts = run_node(["sentencepiece.js", "text.js"], OPEN + "return open(input.model).split(input.text);", value)
+    assert parts == [[part.text, part.is_sentence] for part in split_document(text)]
 
 
 def test_long_text_repeats_its_tag_in_every_segment(tmp_path):

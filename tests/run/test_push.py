@@ -1,5 +1,6 @@
 """Models are sent to a hub and opened from it; the hub is a server of the test, and there is no network."""
 
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -10,14 +11,24 @@ from hub_server import TOKEN, commit_hash, hub_server
 from model_folders import model_folder
 
 from seq2seq import Run, Translator
+from seq2seq.comparison.systems import outputs_of
+from seq2seq.config.preflight import check_command
 from seq2seq.corpora.config import DataConfig
+from seq2seq.corpora.corpus import PairList
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
-from seq2seq.run.card import CARD, is_generated, write_card
-from seq2seq.run.folder import RunFolder
-from seq2seq.run.push import public_settings, push_to_hub
+from seq2seq.run.card import is_generated, write_card
+from seq2seq.run.folder import CARD, RunFolder
+from seq2seq.run.push import files_to_send, public_settings, push_to_hub
+from seq2seq.run.vocabulary import prepare_tokenizers
+from seq2seq.serving.config import ServeConfig
+from seq2seq.serving.runs import load_translators
+from seq2seq.system.atomic import make_folder
 from seq2seq.system.hub import HubModel, local_folder, results_folder
+from seq2seq.tokenizer.config import TokenizerConfig
 
 SECRET = "Geheimer Satz."
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # large files, in huggingface_hub
 
 
 @pytest.fixture
@@ -96,6 +107,46 @@ def test_the_cache_is_used_without_a_network(monkeypatch, tmp_path, run):
     assert len(hub.commits["owner/model"]) == 1
 
 
+def test_weights_are_sent_as_large_files_once(hub, owner, run):
+    """The hub takes weights, and all files above 10 MB, outside of the commit (LFS)."""
+    push_to_hub(run, "owner/model")
+    (run / CARD).write_text("New.", "utf-8")
+    push_to_hub(run, "owner/model")
+    sent = [(run / name).read_bytes() for name in ("model.safetensors", "tokenizer.model")]
+    assert hub.objects == {hashlib.sha256(content).hexdigest(): content for content in sent}
+    assert hub.newest("owner/model")["model.safetensors"] == sent[0]
+
+
+def test_offline_the_cache_is_used_and_what_is_missing_is_one_line(hub, owner, run, monkeypatch):
+    push_to_hub(run, "owner/model")
+    fetched = local_folder("hf://owner/model")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # read from the environment at import
+    hub.commits["owner/model"].append({})
+    assert local_folder("hf://owner/model") == fetched
+    with pytest.raises(RunError, match=r"^hf://owner/other is not in the cache, and the hub cannot be reached: check"):
+        local_folder("hf://owner/other")
+    with pytest.raises(RunError, match=r"^owner/model failed \(.*offline.*\): check the connection"):
+        push_to_hub(run, "owner/model")
+
+
+def test_a_run_folder_may_be_on_the_hub_wherever_one_is_named(hub, owner, run, tmp_path, monkeypatch):
+    """Also where a file, a pattern or a folder of runs may be named."""
+    push_to_hub(run, "owner/model")
+    monkeypatch.chdir(tmp_path)
+    name = "hf://owner/model"
+    [folder] = outputs_of(name)
+    assert RunFolder.open(folder).settings["model"] == RunFolder.open(run).settings["model"]
+    config = TokenizerConfig(source_model=name)
+    corpus = PairList("none", [])
+    make_folder(tmp_path / "new")
+    tokenizers = prepare_tokenizers(tmp_path / "new", config, corpus)
+    assert tokenizers.source.to_bytes() == (run / "tokenizer.model").read_bytes()
+    check_command("train", [f"tokenizer.source_model={name}", f"training.start={name}", "run=new/run"])
+    check_command("compare", [f"systems=[{name},{run}]"])
+    with pytest.raises(ConfigError, match="write hf://USER/NAME"):
+        check_command("compare", [f"systems=[hf://model,{run}]"])
+
+
 @pytest.mark.slow
 def test_a_revision_is_a_commit(hub, owner, run):
     first = push_to_hub(run, "owner/model").rpartition("/")[2]
@@ -115,6 +166,13 @@ def test_a_private_repository_is_open_to_its_owner_only(hub, owner, run, monkeyp
     for name in ("owner/model", "owner/missing"):
         with pytest.raises(RunError, match=f"hf://{name}@[0-9a-f]+ is not on the hub, or is private: check the name"):
             local_folder(f"hf://{name}@{commit_hash(name, 7)}")  # not in the cache
+
+
+def test_what_must_be_private_is_not_sent_to_a_public_repository(hub, owner, run):
+    push_to_hub(run, "owner/model")
+    with pytest.raises(RunError, match="owner/model exists and is public, so nothing was sent: make it private"):
+        push_to_hub(run, "owner/model", private=True)
+    assert len(hub.commits["owner/model"]) == 1
 
 
 def test_who_may_not_write_gets_one_line(hub, run, monkeypatch):
@@ -139,8 +197,15 @@ def test_a_model_of_another_program_is_not_downloaded(hub):
     assert hub.fetched == []
 
 
-@pytest.mark.parametrize("name", ["hf://model", "hf://a/b/c", "hf://a/b@", "hf://", "hf://a/b c"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("hf://model", "hf://a/b/c", "hf://a/b@", "hf://", "hf://a/b c", "hf://ä/b", "hf://a/b\n"),
+        *("hf://../b", "hf://a/..", "hf://../..", "hf://.a/b", "hf://a/b@../../c", "hf://a/b@/c", "hf://a/b@c/../d"),
+    ],
+)
 def test_a_name_of_another_form_is_one_line(name):
+    """Names become paths in the cache, and below runs/hub."""
     with pytest.raises(ConfigError, match="write hf://USER/NAME"):
         local_folder(name)
 
@@ -173,12 +238,16 @@ def test_an_exported_folder_is_sent_without_what_was_added_to_it(hub, owner, tmp
         "index.html": "<html>",
         "seq2seq_portable/text.py": "1",
     }
-    for name, text in (sent | {"notes.txt": SECRET, "in.txt": SECRET, "seq2seq_portable/x/y.py": SECRET}).items():
+    added = ("notes.txt", "in.txt", "seq2seq_portable/x/y.py", "seq2seq_portable/notes.txt")
+    for name, text in (sent | dict.fromkeys(added, SECRET)).items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, "utf-8")
     (folder / "step.onnx").symlink_to(folder / "notes.txt")
     push_to_hub(folder, "owner/exported")
     assert hub.newest("owner/exported") == {name: text.encode() for name, text in sent.items()}
+    (folder / "seq2seq_portable").rename(tmp_path / "elsewhere")
+    (folder / "seq2seq_portable").symlink_to(tmp_path / "elsewhere")
+    assert "seq2seq_portable/text.py" not in files_to_send(folder, "owner/exported")
     (folder / "model.safetensors").unlink()
     with pytest.raises(RunError, match="is missing, or is a link: export the model again"):
         push_to_hub(folder, "owner/exported")
@@ -201,6 +270,8 @@ def test_results_are_not_written_into_the_cache(hub, owner, run, monkeypatch, tm
     folder = local_folder("hf://owner/model")
     assert results_folder(folder) == results_folder("hf://owner/model") == Path("runs/hub/owner/model")
     assert results_folder("runs/demo/") == Path("runs/demo")
+    strange = Path("models--..--../snapshots/x")
+    assert results_folder(tmp_path / strange) == tmp_path / strange
     before = sorted(os.listdir(folder))
     Run.open("hf://owner/model").evaluate([("the dog", "der Hund")])
     assert sorted(os.listdir(folder)) == before
@@ -234,3 +305,40 @@ def test_recipes_open_and_send_models_of_the_hub(hub, owner, run, recipe, tmp_pa
         assert outcome.code == 1
         assert message in outcome.err
         assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_every_recipe_opens_models_of_the_hub(hub, owner, run, recipe, tmp_path, monkeypatch):
+    """Results go to runs/hub/USER/NAME and beside it."""
+    monkeypatch.chdir(tmp_path)
+    push_to_hub(run, "owner/model")
+    push_to_hub(run, "owner/other")
+    for name in ("in.txt", "out.txt"):
+        Path(name).write_text("the dog\nder Hund\n", "utf-8")
+    text = ["data.test.source=in.txt", "data.test.target=out.txt"]
+    named = "run=hf://owner/model"
+    for command in [
+        ("translate", named, "ensemble=[hf://owner/other]", "input=in.txt", "output=translated.txt"),
+        ("document", named, "input=in.txt", "output=document.txt"),
+        ("score", named, "source=in.txt", "target=out.txt", "output=scores.txt"),
+        ("suggest", named, "source=the dog", "prefix=der"),
+        ("backtranslate", named, "input=in.txt"),
+        ("distill", named, *text, "split=test"),
+        ("evaluate", named, *text),
+        ("evaluate", "run=hf://owner/other", *text),
+        ("compare", "systems=[hf://owner/model,hf://owner/other]", *text, "training_lines=0", "output=[]"),
+        ("average", named, "runs=[hf://owner/other]"),
+        ("quantize", named),
+        ("export", named),
+        ("evaluate", "run=runs/hub/owner/model-portable", *text),
+        ("compare", "systems=[hf://owner/model,runs/hub/owner/model-portable]", *text, "training_lines=0", "output=[]"),
+        ("microscope", named, "text=the dog"),
+        ("laboratory", named, "figures=[lengths]", *text),
+    ]:
+        outcome = recipe(*command)
+        untrained = "none of 2 sentences has a translation that ends" in outcome.err
+        assert outcome.code == 0 or untrained, (command, outcome.err)
+    assert sorted(path.name for path in Path("runs/hub/owner").iterdir()) == [
+        *("model", "model-average", "model-int8", "model-laboratory", "model-microscope", "model-portable", "other"),
+    ]
+    assert [*load_translators(ServeConfig(run="hf://owner/model", runs=["hf://owner/other"]))] == ["model", "other"]

@@ -1,14 +1,28 @@
-// Keeps the page for use without a network, after the first visit. html.py fills in the version, so that a browser
-// notices a new export and fetches it; the next visit shows it.
+// Keeps the page for use without a network, after the first visit. html.py fills in the version, the first digits of the
+// SHA-256 of index.html, so that a browser notices a new export and fetches it; the next visit shows it.
 "use strict";
 const PREFIX = `seq2seq ${registration.scope} `;
-const CACHE = `${PREFIX}{{version}}`;
+const VERSION = "{{version}}";
+const CACHE = `${PREFIX}${VERSION}`;
 const FILES = ["index.html", "manifest.webmanifest"];
 
 async function fill() {
   const cache = await caches.open(CACHE);
-  await cache.addAll(FILES.map((file) => new Request(file, { cache: "reload" })));
+  for (const file of FILES) {
+    const response = await fetch(file, { cache: "reload" });
+    const bytes = await response.arrayBuffer();
+    // What a login page of a network or a half-updated server sends would otherwise be shown until the next export.
+    const right = file !== "index.html" || (await sha256(bytes)).startsWith(VERSION);
+    if (!response.ok || !right) throw new Error(`${file} is not that of version ${VERSION}`);
+    // A copy: browsers refuse to show the response itself if the server has redirected the request.
+    await cache.put(file, new Response(bytes, { headers: response.headers }));
+  }
   await self.skipWaiting();
+}
+
+async function sha256(bytes) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 async function removeOld() {

@@ -283,12 +283,13 @@
       this.marker = new RegExp(`^[${s}]*(?:(?:[-*•+–—]|#{1,6}|>+|[${characterClass(decimal)}]{1,3}[.)]|[a-zA-Z]\\))[${s}]+)*`, "u");
       this.tab = new RegExp(`(?<=[^${s}])([${s}]*[\\t\\x1f][${s}]*)(?=[^${s}])`, "u");
       this.space = new RegExp(`[${s}]*`, "uy");
-      this.trailing = new RegExp(`[${s}]*$`, "u");
-      this.lastWord = new RegExp(`[^${s}]*$`, "u");
+      // What precedes a match is looked at first, so that a long run of white space or letters is read once.
+      this.trailing = new RegExp(`(?<![${s}])[${s}]+$`, "u");
+      this.lastWord = new RegExp(`(?<![^${s}])[^${s}]*$`, "u");
       this.letter = new RegExp(`[${a}]`, "u");
       this.lower = new RegExp(`^[${characterClass(lower)}]`, "u");
       this.number = new RegExp(`^[${characterClass(digit)}]+$`, "u");
-      this.strip = new RegExp(`^[${s}]+|[${s}]+$`, "gu");
+      this.strip = new RegExp(`^[${s}]+|(?<![${s}])[${s}]+$`, "gu");
       this.cuts = [new RegExp(`[.!?…]['"”’»)\\]]*[${s}]|[。！？]`, "gu"), new RegExp(`[${s}]`, "gu")]; // best first
     }
 
