@@ -22,8 +22,9 @@ def main(config: ExportConfig) -> None:
     from seq2seq.export.folder import check_folder, export
     from seq2seq.run.folder import RunFolder
     from seq2seq.search import SearchConfig
+    from seq2seq.system.hub import results_folder
 
-    output = Path(config.output or f"{config.run.rstrip('/')}-portable").expanduser()
+    output = Path(config.output or f"{results_folder(config.run)}-portable").expanduser()
     if not config.check:
         run = RunFolder.open(config.run)
         search = config.search_config(run.section("search", SearchConfig))

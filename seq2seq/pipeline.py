@@ -28,9 +28,10 @@ from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.portable.placeholders import Placeholders
 from seq2seq.run.card import write_card
 from seq2seq.run.files import FileRecord, record_files
-from seq2seq.run.folder import RunFolder, learn_shortlist, prepare_tokenizers
+from seq2seq.run.folder import RunFolder
 from seq2seq.run.network import make_network
 from seq2seq.run.resume import run_setup, write_settings
+from seq2seq.run.vocabulary import learn_shortlist, prepare_tokenizers
 from seq2seq.settings import override_value, walk
 from seq2seq.system.device import choose_device, processor, resolve_precision, set_seed
 from seq2seq.system.precision import Precision

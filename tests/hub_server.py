@@ -15,6 +15,9 @@ import yaml
 
 TOKEN = "hf_of_the_owner"
 
+LARGE = (".safetensors", ".onnx", ".model")
+"""Files that the hub stores outside of git (LFS), whatever their size."""
+
 
 @dataclass
 class Hub:
@@ -27,6 +30,8 @@ class Hub:
     gated: set[str] = field(default_factory=set)
     fetched: list[str] = field(default_factory=list)
     """The files whose content was sent."""
+    objects: dict[str, bytes] = field(default_factory=dict)
+    """Large files by their SHA-256."""
 
     def newest(self, repository: str) -> dict[str, bytes]:
         return self.commits[repository][-1]
@@ -105,6 +110,14 @@ class Handler(BaseHTTPRequestHandler):
             self.hub.fetched.append(file)
         return self.send(200, files[file], {"ETag": f'"{oid(files[file])}"', "X-Repo-Commit": sha})
 
+    def do_PUT(self) -> None:
+        """A large file, at the address that the batch request gave."""
+        name, content = self.path.rpartition("/")[2], self.body()
+        if name != hashlib.sha256(content).hexdigest() or name in self.hub.objects:
+            return self.refuse(400, "BadObject")
+        self.hub.objects[name] = content
+        return self.answer({})
+
     def do_POST(self) -> None:
         path = urlsplit(self.path).path.removeprefix("/")
         body = self.body()
@@ -125,20 +138,32 @@ class Handler(BaseHTTPRequestHandler):
             if given.get("visibility") == "private" or given.get("private"):
                 self.hub.private.add(repository)
             return self.answer({"url": f"{self.hub.address}/{repository}"})
+        if path.endswith(".git/info/lfs/objects/batch"):
+            objects = [self.upload_of(each) for each in json.loads(body)["objects"]]
+            return self.answer({"transfer": "basic", "objects": objects})
         repository, action = "/".join(path.split("/")[2:4]), path.split("/")[4]
         if action == "preupload":
             files = [file["path"] for file in json.loads(body)["files"]]
+            modes = {file: "lfs" if file.endswith(LARGE) else "regular" for file in files}
             return self.answer(
-                {"files": [{"path": file, "uploadMode": "regular", "shouldIgnore": False} for file in files]}
+                {"files": [{"path": file, "uploadMode": mode, "shouldIgnore": False} for file, mode in modes.items()]}
             )
         commits = self.hub.commits[repository]
         lines = [json.loads(line) for line in body.splitlines()]
         added = {
             line["value"]["path"]: base64.b64decode(line["value"]["content"]) for line in lines if line["key"] == "file"
         }
+        added |= {
+            line["value"]["path"]: self.hub.objects[line["value"]["oid"]] for line in lines if line["key"] == "lfsFile"
+        }
         commits.append({**(commits[-1] if commits else {}), **added})
         sha = commit_hash(repository, len(commits) - 1)
         return self.answer({"commitUrl": f"{self.hub.address}/{repository}/commit/{sha}", "commitOid": sha})
+
+    def upload_of(self, file: dict[str, object]) -> dict[str, object]:
+        """Where to send a large file; nowhere if it is here."""
+        upload = {"upload": {"href": f"{self.hub.address}/objects/{file['oid']}"}}
+        return {**file, **({} if file["oid"] in self.hub.objects else {"actions": upload})}
 
     @property
     def is_owner(self) -> bool:

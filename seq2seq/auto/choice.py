@@ -19,7 +19,8 @@ from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.reading import read_corpora
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
-from seq2seq.run.folder import CONFIG, PlainLoader
+from seq2seq.run.folder import CONFIG
+from seq2seq.run.plain_yaml import PlainLoader
 from seq2seq.run.resume import AUTO
 from seq2seq.settings import flat, override_value, validate, walk
 from seq2seq.system.atomic import atomic_write, make_folder

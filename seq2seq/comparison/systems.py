@@ -11,11 +11,11 @@ from seq2seq.corpora.lines import read_lines
 from seq2seq.errors import DataError, RunError
 from seq2seq.report.help import assignment, command
 from seq2seq.run.files import FILES
-from seq2seq.run.folder import CONFIG, RunFolder
+from seq2seq.run.folder import RunFolder
 from seq2seq.run.provenance import SCORES, comparable, model_hash, read_scores, text_hash
 from seq2seq.run.resume import MACHINE
 from seq2seq.settings import differing
-from seq2seq.system.hub import local_folder, results_folder
+from seq2seq.system.hub import is_model_folder, local_folder, results_folder
 from seq2seq.tokenizer.normalization import Normalization, normalize
 
 SEED_SETTINGS = (
@@ -106,8 +106,8 @@ def outputs_of(name: str) -> list[Path]:
         DataError: nothing matches.
     """
     path = local_folder(name)
-    if path.is_dir() and not (path / CONFIG).is_file():
-        paths = [inner for inner in path.iterdir() if (inner / CONFIG).is_file()]
+    if path.is_dir() and not is_model_folder(path):
+        paths = [inner for inner in path.iterdir() if is_model_folder(inner)]
         if not paths:
             raise DataError(f"{path} is not a run folder and contains none: name run folders or text files")
     elif path.exists():

@@ -14,7 +14,7 @@ from seq2seq.corpora.monolingual import read_target_corpora
 from seq2seq.corpora.reading import check_files, named_corpora, read_corpora, split_file
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.settings import walk
-from seq2seq.system.hub import HubModel, is_hub
+from seq2seq.system.hub import HubModel, is_hub, is_model_folder
 
 FILES = {
     *(f"data.{split}.{side}" for split in ("train", "validation", "test") for side in ("source", "target", "file")),
@@ -25,6 +25,9 @@ FILES = {
 
 RUNS = {"run", "runs", "ensemble", "language_model", "training.start"}
 """Settings that name run folders to read; the run of train is a folder to write."""
+
+MODELS_OR_FILES = {"systems", "tokenizer.source_model", "tokenizer.target_model"}
+"""Settings that name files or run folders."""
 
 NEITHER = {
     *("data.source_language", "data.target_language", "data.source_column", "data.target_column", "data.source_tag"),
@@ -65,14 +68,17 @@ def check_command(name: str, arguments: Sequence[str]) -> list[str]:
     config = compose(name, arguments)
     _check_settings(config)
     for setting, path in _named(name, config, FILES):
-        if path == "-" or (setting == "systems" and is_hub(path)):
+        if path == "-":
+            continue
+        if setting in MODELS_OR_FILES and is_hub(path):
+            HubModel.parse(path)
             continue
         if not (split_path(Path(path).expanduser())[0].exists() or glob.glob(path)):
             raise DataError(f"{setting}={path}: no such file")
     for setting, path in _named(name, config, RUNS):
         if is_hub(path):
             HubModel.parse(path)  # checks its form; nothing is downloaded
-        elif not (Path(path).expanduser() / "config.yaml").is_file():
+        elif not is_model_folder(Path(path).expanduser()):
             raise RunError(f"{setting}={path} is not a run folder (config.yaml is missing): train it first")
     if isinstance(config, TrainConfig) and config.data.hub.name is None:
         _, _, test = (read_corpora if config.translates else read_target_corpora)(config.data)

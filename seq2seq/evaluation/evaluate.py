@@ -19,10 +19,11 @@ from seq2seq.metrics.score import Score, score
 from seq2seq.metrics.suspicious import blank_report, count_outputs
 from seq2seq.portable.normalization import is_blank
 from seq2seq.run.card import write_card
-from seq2seq.run.folder import CONFIG, SHORTLIST, RunFolder
+from seq2seq.run.folder import CARD, CONFIG, SHORTLIST, RunFolder
 from seq2seq.run.provenance import SCORES, file_hash, hash_if_run, read_scores, text_hash
 from seq2seq.search import Method, SearchConfig
 from seq2seq.system.atomic import atomic_write
+from seq2seq.system.hub import is_model_folder
 from seq2seq.system.lock import locked_output
 from seq2seq.system.processes import is_first
 from seq2seq.translation.distributed import translate_distributed
@@ -118,30 +119,33 @@ def evaluate(
     entry = {"corpus": corpus, **(provenance(translator, given) if is_first() else {})}
     for label, config in searches(search).items():
         translations = translate_all(translator, [pair.source for pair in pairs], config)
-        if not is_first():
-            continue
-        hypotheses = texts[label] = [str(translation) for translation in translations]
-        counts = count_outputs(
-            (each.source, each.text, each.finished, each.lost_placeholders, each.added_placeholders)
-            for each in translations
-        )
-        reports = blank_report(references, hypotheses), counts.report(), counts.placeholder_report()
-        for line in filter(None, reports):
-            log.warning("%s: %s", label, line)
-        scores[label] = score(hypotheses, references, language=language, lowercase=lowercase, bootstrap=bootstrap)
-        origin = {"beam_size": config.beam_size, "search": asdict(config), "hypotheses": text_hash(hypotheses)}
-        entry[label] = {**scores[label].as_dict(), **origin}
+        if is_first():
+            hypotheses = texts[f"hypotheses.{name}.{label}.txt"] = [str(translation) for translation in translations]
+            _report_outputs(label, translations, references)
+            scores[label] = score(hypotheses, references, language=language, lowercase=lowercase, bootstrap=bootstrap)
+            origin = {"beam_size": config.beam_size, "search": asdict(config), "hypotheses": text_hash(hypotheses)}
+            entry[label] = {**scores[label].as_dict(), **origin}
     if is_first():
         copied = copied_source_score(_sources(translator, pairs), references, language=language, lowercase=lowercase)
         copies = any(member.network.pointer is not None for member in translator.members)
         report_copied_source(copied, *scores.values(), copies=copies)
-        written = {f"hypotheses.{name}.{label}.txt": hypotheses for label, hypotheses in texts.items()}
         entry |= {"normalization": str(translator.normalization), "copied_source": copied.as_dict()}
         if references != given:
-            written[f"references.{name}.txt"] = references
+            texts[f"references.{name}.txt"] = references
             entry["scored_references"] = text_hash(references)
-        _write_texts_and_scores(folder, name, written, entry)
+        _write_texts_and_scores(folder, name, texts, entry)
     return scores
+
+
+def _report_outputs(label: str, translations: Sequence[Translation], references: Sequence[str]) -> None:
+    """Warn of blank, unfinished and otherwise suspicious translations of a search."""
+    counts = count_outputs(
+        (each.source, each.text, each.finished, each.lost_placeholders, each.added_placeholders)
+        for each in translations
+    )
+    blank = blank_report(references, [str(translation) for translation in translations])
+    for line in filter(None, (blank, counts.report(), counts.placeholder_report())):
+        log.warning("%s: %s", label, line)
 
 
 def _write_texts_and_scores(folder: Path, name: str, texts: dict[str, list[str]], entry: dict[str, Any]) -> None:
@@ -226,8 +230,15 @@ def _set_entry(path: Path, name: str, entry: dict[str, Any]) -> None:
     entries = read_scores(path)
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(entries | {name: entry}, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    if (path.parent / CONFIG).is_file():
-        write_card(path.parent)
+    folder = path.parent
+    if (folder / CONFIG).is_file():
+        write_card(folder)
+    elif is_model_folder(folder):  # its settings are too few for a new card, and its page shows the card
+        log.info(
+            "%s and the page state the scores that the run had when it was exported, not these: evaluate a run with "
+            "these weights (of int8: recipes/quantize.py makes it) and export it again",
+            folder / CARD,
+        )
 
 
 def score_table(scores: dict[str, Score]) -> str:

@@ -18,7 +18,7 @@ from seq2seq.model import ModelConfig
 from seq2seq.model.weights import save_quantized, save_weights
 from seq2seq.portable.check import check_translator
 from seq2seq.portable.errors import PortableError
-from seq2seq.portable.folder import CHECK, CONFIG, WEIGHTS
+from seq2seq.portable.folder import CHECK, CONFIG, COPY, WEIGHTS
 from seq2seq.portable.translator import Translator
 from seq2seq.run.card import write_card
 from seq2seq.run.folder import SHORTLIST, RunFolder
@@ -26,9 +26,6 @@ from seq2seq.run.metadata import tokenizer_hashes
 from seq2seq.search import SearchConfig
 from seq2seq.system.atomic import new_folder
 from seq2seq.tokenizer.tokenizer import save_tokenizers
-
-COPY = "seq2seq_portable"
-"""The name of the copy of `seq2seq.portable` in an exported folder."""
 
 REQUIREMENTS = "numpy>=2\nonnxruntime>=1.17\nsentencepiece>=0.2\n"
 

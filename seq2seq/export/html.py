@@ -22,11 +22,11 @@ from seq2seq.corpora.languages import language_tag
 from seq2seq.export.markdown import card_html
 from seq2seq.export.unicode_tables import unicode_tables
 from seq2seq.portable.folder import CHECK, WEIGHTS, read_config, read_json
+from seq2seq.run.folder import CARD
 
 PAGE = "index.html"
 SERVICE_WORKER = "service_worker.js"
 MANIFEST = "manifest.webmanifest"
-CARD = "README.md"
 
 WORKER_SCRIPTS = (
     *("model.js", "weights.js", "products.js", "encoder.js", "attention.js", "decoder.js", "output.js", "engine.js"),
@@ -70,7 +70,7 @@ def write_page(folder: Path) -> None:
 def page_bytes(folder: Path) -> bytes:
     """The content of index.html."""
     config = read_config(folder)
-    style, script = _web_text("page.css"), _web_text("page.js")
+    style, script = _web_text("common.css") + _web_text("page.css"), _web_text("page.js")
     source, target = (config["languages"][side] or "" for side in ("source", "target"))
     filled = {
         "policy": _policy(style, script),

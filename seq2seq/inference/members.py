@@ -19,6 +19,7 @@ from seq2seq.inference.shortlist import Shortlist
 from seq2seq.inference.watched import watched
 from seq2seq.model import AttentionKind
 from seq2seq.portable.placeholders import SYMBOLS, Placeholders
+from seq2seq.portable.text import byte_values
 from seq2seq.search import (
     CallbackStepper,
     CharacterStepper,
@@ -30,7 +31,7 @@ from seq2seq.search import (
     token_indexes,
 )
 from seq2seq.search.ensemble import ensemble
-from seq2seq.tokenizer.token_bytes import byte_values, non_text_tokens, token_bytes, word_internal_tokens
+from seq2seq.tokenizer.token_bytes import non_text_tokens, token_bytes, word_internal_tokens
 from seq2seq.tokenizer.tokenizer import UNK, Tokenizer
 
 EncodedSources = list[list[list[int]]]
@@ -117,7 +118,7 @@ class Members:
     @cached_property
     def single_bytes(self) -> list[int | None]:
         """The byte of each target token that stands for a single byte; else None."""
-        return byte_values(self.target)
+        return byte_values(self.target.tokens(range(self.target.size)))
 
     @cached_property
     def copies(self) -> Tensor:

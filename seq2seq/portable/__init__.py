@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from seq2seq.portable.errors import PortableError
     from seq2seq.portable.search import SearchSettings
-    from seq2seq.portable.translator import Translation, Translator
+    from seq2seq.portable.translation import Translation
+    from seq2seq.portable.translator import Translator
 
 __all__ = ["PortableError", "SearchSettings", "Translation", "Translator"]
 
@@ -25,7 +26,12 @@ def __getattr__(name: str) -> Any:
     """Import a name at its first use: configs import the text functions of this package, and must not load numpy."""
     from importlib import import_module
 
-    modules = {"PortableError": "errors", "SearchSettings": "search"}
-    if name not in __all__:
+    modules = {
+        "PortableError": "errors",
+        "SearchSettings": "search",
+        "Translation": "translation",
+        "Translator": "translator",
+    }
+    if name not in modules:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{modules.get(name, 'translator')}"), name)
+    return getattr(import_module(f"{__name__}.{modules[name]}"), name)

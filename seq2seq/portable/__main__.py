@@ -14,7 +14,8 @@ from typing import Any
 
 from seq2seq.portable.check import check_translator
 from seq2seq.portable.errors import PortableError
-from seq2seq.portable.translator import ENGINES, Translation, Translator
+from seq2seq.portable.translation import Translation
+from seq2seq.portable.translator import ENGINES, Translator
 
 
 def main(arguments: Sequence[str] | None = None, folder: Path | None = None) -> int:

@@ -23,6 +23,9 @@ SHORTLIST = "shortlist.safetensors"
 ENCODER_GRAPH = "encoder.onnx"
 STEP_GRAPH = "step.onnx"
 
+COPY = "seq2seq_portable"
+"""The folder with a copy of this package, which translate.py imports."""
+
 FORMAT = 1
 """The version of config.json that this program reads."""
 

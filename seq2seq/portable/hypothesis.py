@@ -1,6 +1,7 @@
 """One translation as token ids, and its score."""
 
 import math
+from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
 
@@ -28,6 +29,23 @@ def make_hypothesis(tokens: list[int], log_probability: float, alpha: float, *, 
     """Build a hypothesis from the tokens after BOS; if ``finished``, the last of them is EOS."""
     score = length_normalized(log_probability, len(tokens), alpha)
     return Hypothesis(tokens[:-1] if finished else tokens, log_probability, score, finished)
+
+
+def ranked(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
+    """The hypotheses, best first: finished before unfinished, then by score; at least `NO_HYPOTHESIS`."""
+    return sorted(hypotheses, key=lambda each: (each.finished, each.score), reverse=True) or [NO_HYPOTHESIS]
+
+
+Identity = Callable[[Hypothesis], Hashable]
+"""A key function: hypotheses with equal keys count as the same translation."""
+
+
+def unique(hypotheses: Iterable[Hypothesis], identity: Identity) -> list[Hypothesis]:
+    """The first hypothesis of each identity, in order."""
+    first: dict[Hashable, Hypothesis] = {}
+    for hypothesis in hypotheses:
+        first.setdefault(identity(hypothesis), hypothesis)
+    return list(first.values())
 
 
 def length_normalized(log_probability: float, length: int, alpha: float) -> float:

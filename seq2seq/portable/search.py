@@ -12,7 +12,7 @@ import numpy as np
 
 from seq2seq.portable.engine import Engine, Floats
 from seq2seq.portable.errors import PortableError
-from seq2seq.portable.hypothesis import NO_HYPOTHESIS, Hypothesis, make_hypothesis
+from seq2seq.portable.hypothesis import Hypothesis, make_hypothesis, ranked
 
 BLOCK = 64
 """Values whose maximum is taken at once."""
@@ -145,11 +145,6 @@ class Search:
             ]
             log_probability_NV = np.stack(rows)
         return log_probability_NV
-
-
-def ranked(hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-    """The hypotheses, best first: finished before unfinished, then by score; at least `NO_HYPOTHESIS`."""
-    return sorted(hypotheses, key=lambda each: (each.finished, each.score), reverse=True) or [NO_HYPOTHESIS]
 
 
 @np.errstate(over="ignore")

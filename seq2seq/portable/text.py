@@ -1,7 +1,7 @@
 """Text to source tokens, and target tokens to text, as seq2seq.tokenizer does it."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,7 @@ class Tokenizer:
         if not self.special <= set(range(self.size)):
             raise ValueError(f"{path.name} has {self.size} tokens, and special has the ids {sorted(self.special)}")
         self._silent = {id for name, id in special.items() if name != "unk" or not self.word_level}
-        matches = map(BYTE.fullmatch, self.tokens(range(self.size)))
-        self._bytes = [None if byte is None else int(byte[1], 16) for byte in matches]
+        self._bytes = byte_values(self.all_tokens())
 
     def encode(self, text: str) -> list[int]:
         """Token ids without EOS; blank text has none."""
@@ -69,6 +68,10 @@ class Tokenizer:
     def tokens(self, ids: Iterable[int]) -> list[str]:
         """The tokens of ids as strings; U+2581 marks the start of a word."""
         return [self._processor.id_to_piece(int(id)) for id in ids]
+
+    def all_tokens(self) -> list[str]:
+        """The vocabulary in the order of ids."""
+        return self.tokens(range(self.size))
 
     def id_of(self, token: str) -> int:
         """The id of a token; that of UNK if there is no such token."""
@@ -140,9 +143,24 @@ class Text:
 
     def copies(self) -> list[int]:
         """For each source token the equal target token; -1 if there is none, and for special tokens."""
-        ids = {token: id for id, token in enumerate(self.target.tokens(range(self.target.size)))}
-        tokens = self.source.tokens(range(self.source.size))
-        return [-1 if id in self.source.special else ids.get(token, -1) for id, token in enumerate(tokens)]
+        return equal_tokens(self.source.all_tokens(), self.target.all_tokens(), self.source.special)
+
+
+def byte_values(tokens: Iterable[str]) -> list[int | None]:
+    """The value of each token that stands for a single byte; None for all other tokens."""
+    return [None if byte is None else int(byte[1], 16) for byte in map(BYTE.fullmatch, tokens)]
+
+
+def equal_tokens(source: Iterable[str], target: Iterable[str], special: Container[int]) -> list[int]:
+    """For each token of the source vocabulary the id of the equal target token; -1 if there is none.
+
+    Args:
+        source: its tokens in the order of ids.
+        target: those of the target vocabulary.
+        special: ids that have no equal token.
+    """
+    ids = {token: id for id, token in enumerate(target)}
+    return [-1 if id in special else ids.get(token, -1) for id, token in enumerate(source)]
 
 
 def complete_characters(tokens: Sequence[int], values: Sequence[int | None]) -> Sequence[int]:

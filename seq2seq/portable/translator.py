@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
 from typing import Any, overload
 
@@ -13,65 +12,16 @@ import numpy as np
 from seq2seq.portable.check import AT_LOAD, check_translator
 from seq2seq.portable.engine import Engine, Floats
 from seq2seq.portable.errors import PortableError
-from seq2seq.portable.folder import CONFIG, SHORTLIST, STEP_GRAPH, WEIGHTS, read_config, read_tensors, read_weights
-from seq2seq.portable.hypothesis import Hypothesis, length_normalized
+from seq2seq.portable.folder import CONFIG, SHORTLIST, STEP_GRAPH, WEIGHTS, read_config, read_weights
+from seq2seq.portable.hypothesis import Hypothesis, ranked, unique
 from seq2seq.portable.network import NumpyEngine, log_softmax
-from seq2seq.portable.search import (
-    Search,
-    SearchSettings,
-    common_prefix,
-    ranked,
-)
+from seq2seq.portable.search import Search, SearchSettings, common_prefix
 from seq2seq.portable.segmentation import MAX_SEGMENT
+from seq2seq.portable.shortlist import Shortlist
 from seq2seq.portable.text import Text
+from seq2seq.portable.translation import Translation, join_translations
 
 ENGINES = ("auto", "onnx", "numpy")
-
-
-@dataclass(frozen=True)
-class Translation:
-    """One translation of one sentence: the fields of seq2seq.Translation that exported models fill in."""
-
-    source: str
-    text: str
-    score: float
-    """Length-normalized log-probability; comparable among translations of one source."""
-    log_probability: float
-    """Sum over the tokens, EOS included, in nats."""
-    tokens: tuple[str, ...] = ()
-    source_tokens: tuple[str, ...] = ()
-    attention: Floats | None = None
-    """Weights (target tokens + 1, source tokens + 1), EOS last; None if not requested or without attention."""
-    n_best: tuple["Translation", ...] = ()
-    """All translations, best first, this one included; empty unless ``n_best`` > 1."""
-    finished: bool = True
-    """False if the search reached the maximum length before EOS."""
-    lost_placeholders: tuple[str, ...] = ()
-    """Placeholders of the source that the text lacks, once for each missing occurrence."""
-    added_placeholders: tuple[str, ...] = ()
-    """Placeholders of the text that the source has less often."""
-
-    def __str__(self) -> str:
-        return self.text
-
-
-class Shortlist:
-    """The target tokens that can translate each source token: see seq2seq.inference.shortlist.
-
-    Args:
-        path: its file.
-        copies: the target token that is equal to each source token, -1 for none.
-    """
-
-    def __init__(self, path: Path, copies: Sequence[int]) -> None:
-        tensors = read_tensors(path)
-        self._translations_VK, self._frequent = tensors["translations"], tensors["frequent"].tolist()
-        self._copies = copies
-
-    def listed(self, source: Sequence[int]) -> list[int]:
-        """The list of a source (token ids, EOS included): target tokens in increasing order."""
-        translations = chain.from_iterable(self._translations_VK[token].tolist() for token in source)
-        return sorted({*self._frequent, *translations, *(self._copies[token] for token in source)} - {-1})
 
 
 class Translator:
@@ -142,7 +92,7 @@ class Translator:
     def _open(cls, folder: Path, config: Any, engine: str, shortlist: bool, threads: int) -> "Translator":
         text = Text(folder, config)
         copies = text.copies()
-        lists = Shortlist(folder / SHORTLIST, copies) if shortlist else None
+        lists = Shortlist(folder / SHORTLIST, copies, text.target.size) if shortlist else None
         if shortlist and config["model"]["copy"] != "none":
             raise PortableError("a shortlist and model.copy=pointer are not supported together: set shortlist=False")
         computed: Engine[Any, Any]
@@ -236,10 +186,10 @@ class Translator:
         done: list[Translation] = []
         for part in self.text.segments(text):
             for latest in self._stream(part, settings):
-                yield join_translations(text, [*done, latest], settings.length_penalty)
+                yield join_translations(Translation, text, [*done, latest], settings.length_penalty)
             done.append(latest)
         if not done:
-            yield join_translations(text, [], settings.length_penalty)
+            yield join_translations(Translation, text, [], settings.length_penalty)
 
     def _try_largest_tokens(self) -> None:
         """Compute a step with the last token of each vocabulary, so that no translation fails.
@@ -294,24 +244,17 @@ class Translator:
         if len(ids) <= 1:  # blank or too long
             segments = self.text.segments(text) if not ids else []
             parts = [self._translate(segment, settings, attention) for segment in segments]
-            whole = join_translations(text, parts, settings.length_penalty)
+            whole = join_translations(Translation, text, parts, settings.length_penalty)
             return replace(whole, n_best=(whole,)) if settings.n_best > 1 and not parts else whole
         found = self._search(ids, settings).run()
         if settings.n_best > 1:
-            found = self._unique(found)
+            found = unique(found, lambda each: self.text.target.decode(each.tokens, finished=each.finished))
         n_best: dict[str, Translation] = {}
         for each in found[: settings.n_best]:
             made = self._translation(text, ids, each, attention)
             n_best.setdefault(made.text, made)
         best, *_ = ranking = tuple(n_best.values())
         return replace(best, n_best=ranking) if settings.n_best > 1 else best
-
-    def _unique(self, hypotheses: Sequence[Hypothesis]) -> list[Hypothesis]:
-        """The first hypothesis of each text."""
-        first: dict[str, Hypothesis] = {}
-        for each in hypotheses:
-            first.setdefault(self.text.target.decode(each.tokens, finished=each.finished), each)
-        return list(first.values())
 
     def _translation(self, text: str, ids: list[int], hypothesis: Hypothesis, attention: bool = False) -> Translation:
         written = self.text.decode(hypothesis.tokens, text, finished=hypothesis.finished)
@@ -343,7 +286,7 @@ class Translator:
     def _stream(self, text: str, settings: SearchSettings) -> Iterator[Translation]:
         ids, shown, ended, fixed = self._ids(text), "", list[Hypothesis](), list[int]()
         if len(ids) == 1:
-            yield join_translations(text, [], settings.length_penalty)
+            yield join_translations(Translation, text, [], settings.length_penalty)
             return
         for unfinished in self._search(ids, settings).steps(ended):
             shared = common_prefix([*unfinished, *(each.tokens for each in ended)])
@@ -374,28 +317,3 @@ def require_text(text: object) -> None:
     """
     if not isinstance(text, str):
         raise PortableError(f"text must be a string, got {type(text).__name__}: pass a string")
-
-
-def join_translations(source: str, parts: Sequence[Translation], length_penalty: float) -> Translation:
-    """Join the translations of a text's segments; no parts give empty text.
-
-    Log-probabilities are summed, and the score is computed from all tokens together. The n-th best consists of the
-    n-th best of each segment. Attention is dropped.
-    """
-    if not parts:
-        return Translation(source, "", 0.0, 0.0)
-    log_probability = sum(part.log_probability for part in parts)
-    length = sum(len(part.tokens) + 1 for part in parts)
-    n_best = (part.n_best for part in parts)
-    return Translation(
-        source=source,
-        text=" ".join(part.text for part in parts if part.text),
-        score=length_normalized(log_probability, length, length_penalty),
-        log_probability=log_probability,
-        tokens=tuple(chain.from_iterable(part.tokens for part in parts)),
-        source_tokens=tuple(chain.from_iterable(part.source_tokens for part in parts)),
-        n_best=tuple(join_translations(source, each, length_penalty) for each in zip(*n_best, strict=False)),
-        finished=all(part.finished for part in parts),
-        lost_placeholders=tuple(chain.from_iterable(part.lost_placeholders for part in parts)),
-        added_placeholders=tuple(chain.from_iterable(part.added_placeholders for part in parts)),
-    )

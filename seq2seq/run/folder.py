@@ -4,11 +4,11 @@ These three files are a model: copied elsewhere they still translate. Opening a 
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 import yaml
@@ -27,19 +27,16 @@ from seq2seq.portable.placeholders import SYMBOLS, Placeholders
 from seq2seq.run.exported import EXPORTED_CONFIG, exported_settings
 from seq2seq.run.metadata import check_metadata, model_metadata, tokenizer_hashes
 from seq2seq.run.network import make_network
+from seq2seq.run.plain_yaml import LONGEST_CONFIG, PlainLoader
 from seq2seq.search import SearchConfig
 from seq2seq.settings import flat, validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
 from seq2seq.system.hub import local_folder
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.normalization import Normalization
-from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
-from seq2seq.tokenizer.vocabulary import cached_tokenizers
+from seq2seq.tokenizer.tokenizer import Tokenizers, load_tokenizers, save_tokenizers
 
-if TYPE_CHECKING:  # programs that only translate do not import pyarrow
-    from seq2seq.corpora.corpus import Corpus
-    from seq2seq.data.table import EncodedPairs
-
+CARD = "README.md"
 CONFIG = "config.yaml"
 MODEL = "model.safetensors"
 SHORTLIST = "shortlist.safetensors"
@@ -50,43 +47,7 @@ PAIRS = "pairs"
 FROZEN = "frozen"
 """The section of config.yaml that lists frozen embedding tables: source, target. Missing if there are none."""
 
-LONGEST_CONFIG = 1_000_000
-"""Maximum size of config.yaml in bytes; a run with every setting changed needs about 5,000."""
-
-DEEPEST_CONFIG = 20
-"""Maximum nesting of lists and mappings in config.yaml; a run needs five levels."""
-
-INTERPOLATION = "${"
-"""Marks an OmegaConf interpolation, which can read environment variables."""
-
 Section = TypeVar("Section")
-
-
-class PlainLoader(yaml.SafeLoader):
-    """A YAML loader without aliases and interpolations, and with limited nesting.
-
-    Aliases can expand a few lines to an object of any size ("a billion laughs") or to one that contains itself.
-    Interpolations can do the same and can read the environment, such as a password. Deep nesting exhausts the stack.
-    """
-
-    depth = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """Compose a node as `yaml.SafeLoader` does.
-
-        Raises:
-            yaml.YAMLError: the node is an alias, has an interpolation or is nested too deeply.
-        """
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("it has aliases")
-        if self.depth > DEEPEST_CONFIG:
-            raise yaml.YAMLError(f"it is nested more than {DEEPEST_CONFIG} levels deep")
-        self.depth += 1
-        node: yaml.Node | None = super().compose_node(parent, index)
-        self.depth -= 1
-        if isinstance(node, yaml.ScalarNode) and INTERPOLATION in node.value:
-            raise yaml.YAMLError(f"it has interpolations ({INTERPOLATION}…)")
-        return node
 
 
 @dataclass(frozen=True)
@@ -367,58 +328,3 @@ def new_model_folder(run: RunFolder, loaded: LoadedRun, output: Path) -> Iterato
         if os.path.lexists(run.path / SHORTLIST):
             run.load_shortlist(loaded.tokenizers).save(made / SHORTLIST, tokenizer_hashes(loaded.tokenizers))
         yield made
-
-
-def prepare_tokenizers(
-    folder: Path,
-    config: TokenizerConfig,
-    corpus: "Corpus",
-    source_tags: Sequence[str] = (),
-    start: Path | None = None,
-    cache: Path | None = None,
-) -> Tokenizers:
-    """Load the tokenizers of a run folder; if it has none, get them and save them there.
-
-    Args:
-        folder: the run folder.
-        config: settings of tokenizers.
-        corpus: the text that tokenizers are trained on.
-        source_tags: tags in the sources of ``corpus``.
-        start: another run whose tokenizers are used instead of training.
-        cache: folder of trained tokenizers that runs share.
-    """
-    if not any((folder / f"tokenizer{side}.model").exists() for side in ("", ".source")):
-        _check_normalization(config)
-        save_tokenizers(
-            cached_tokenizers(config, corpus, source_tags, cache) if start is None else load_tokenizers(start), folder
-        )
-    return load_tokenizers(folder, config.normalization)
-
-
-def _check_normalization(config: TokenizerConfig) -> None:
-    """Check that runs whose vocabularies are used had text in the same form.
-
-    Raises:
-        ConfigError: a run had another one.
-    """
-    for side in ("source_model", "target_model"):
-        name = getattr(config, side)
-        path = Path(name or "").expanduser()
-        folder = path if path.is_dir() else path.parent
-        if name is None or not (folder / CONFIG).is_file():
-            continue
-        trained = RunFolder.open(folder).normalization
-        if trained is not config.normalization:
-            raise ConfigError(
-                f"tokenizer.{side}={name} was trained with tokenizer.normalization={trained}: set the same, or train "
-                "another vocabulary"
-            )
-
-
-def learn_shortlist(
-    folder: Path, config: ShortlistConfig, table: "EncodedPairs", tokenizers: Tokenizers, seed: int
-) -> None:
-    """Learn the shortlist of a run from its encoded training pairs and save it in the run folder."""
-    source, target = tokenizers
-    shortlist = Shortlist.learn(table, source.size, target.size, config, seed, eos=EOS, unk=UNK)
-    shortlist.save(folder / SHORTLIST, tokenizer_hashes(tokenizers))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from seq2seq.errors import RunError
-from seq2seq.run.folder import CONFIG, MODEL, RunFolder
+from seq2seq.run.folder import MODEL, RunFolder
+from seq2seq.system.hub import is_model_folder
 from seq2seq.tokenizer.tokenizer import tokenizer_paths
 
 SCORES = "scores.json"
@@ -80,9 +81,9 @@ def model_hash(folder: Path) -> str:
 
 
 def hash_if_run(name: str) -> str | None:
-    """`model_hash` of a run folder; None if the name is not a run folder, as for a network in memory."""
+    """`model_hash` of a run folder or exported model; None for other names, as of a network in memory."""
     folder = Path(name)
-    return model_hash(folder) if (folder / CONFIG).is_file() else None
+    return model_hash(folder) if is_model_folder(folder) else None
 
 
 def comparable(signature: str) -> str:

@@ -10,9 +10,11 @@ import yaml
 from omegaconf import OmegaConf
 
 from seq2seq.errors import RunError
-from seq2seq.run.card import CARD, is_generated, model_card, read_card
+from seq2seq.portable.folder import COPY
+from seq2seq.run.card import is_generated, model_card, read_card
 from seq2seq.run.files import FILES as RECORDS
-from seq2seq.run.folder import CONFIG, MODEL, SHORTLIST, PlainLoader, RunFolder
+from seq2seq.run.folder import CARD, CONFIG, MODEL, SHORTLIST, RunFolder
+from seq2seq.run.plain_yaml import PlainLoader
 from seq2seq.system.hub import FILES, check_repository, local_folder, upload
 from seq2seq.tokenizer.tokenizer import tokenizer_files
 
@@ -23,9 +25,6 @@ EXPORTED = {
     *("index.html", "service_worker.js", "manifest.webmanifest", "translate.py", "requirements.txt"),
 }
 """The files of an exported folder, besides `COPY`."""
-
-COPY = "seq2seq_portable"
-"""The folder in an exported folder with the modules that translate.py imports."""
 
 
 def push_to_hub(folder: str | Path, repository: str, *, private: bool = False, dry_run: bool = False) -> str:

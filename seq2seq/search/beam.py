@@ -15,8 +15,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from seq2seq.portable.hypothesis import ranked
 from seq2seq.search.config import SearchConfig
-from seq2seq.search.hypothesis import NO_HYPOTHESIS, Hypothesis, make_hypothesis
+from seq2seq.search.hypothesis import Hypothesis, make_hypothesis
 from seq2seq.search.prefix import length_limits
 from seq2seq.search.repetition import with_repetition_settings
 from seq2seq.search.stepper import State, Stepper
@@ -50,8 +51,7 @@ class SentenceSearch:
 
     def best(self, count: int) -> list[Hypothesis]:
         """Return the best hypotheses: finished before unfinished, then by score."""
-        ranked = sorted(self.hypotheses, key=lambda each: (each.finished, each.score), reverse=True)
-        return ranked[:count] or [NO_HYPOTHESIS]
+        return ranked(self.hypotheses)[:count]
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from seq2seq.portable.hypothesis import ranked, unique
 from seq2seq.search.beam import (
     Beam,
     Finished,
@@ -28,7 +29,7 @@ from seq2seq.search.beam import (
     keep_sentences,
 )
 from seq2seq.search.config import SearchConfig
-from seq2seq.search.hypothesis import NO_HYPOTHESIS, Hypothesis, Identity, by_tokens, unique
+from seq2seq.search.hypothesis import NO_HYPOTHESIS, Hypothesis, Identity, by_tokens
 from seq2seq.search.prefix import length_limits
 from seq2seq.search.repetition import with_repetition_settings
 from seq2seq.search.stepper import State, Stepper
@@ -150,11 +151,11 @@ def _done_groups(active: list[list[SentenceSearch]], beam: Beam, width: int, len
 
 def _best_of_groups(groups: list[SentenceSearch], count: int, identity: Identity) -> list[Hypothesis]:
     """Choose the best of every group, then the second best and so on, without duplicates; sort them by score."""
-    ranked = [
+    by_rank = [
         (not each.finished, rank, -each.score, number, each)
         for number, group in enumerate(groups)
         for rank, each in enumerate(group.best(len(group.hypotheses)))
         if each is not NO_HYPOTHESIS
     ]
-    chosen = unique([each for *_, each in sorted(ranked, key=lambda entry: entry[:4])], identity)[:count]
-    return sorted(chosen, key=lambda each: (each.finished, each.score), reverse=True) or [NO_HYPOTHESIS]
+    chosen = unique([each for *_, each in sorted(by_rank, key=lambda entry: entry[:4])], identity)[:count]
+    return ranked(chosen)

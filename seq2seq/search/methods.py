@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from seq2seq.errors import ConfigError
+from seq2seq.portable.hypothesis import unique
 from seq2seq.search.beam import beam_search
 from seq2seq.search.config import Method, SearchConfig
 from seq2seq.search.constrained import Phrase, constrained_beam_search
 from seq2seq.search.diverse import diverse_beam_search
 from seq2seq.search.greedy import greedy_search
-from seq2seq.search.hypothesis import Hypothesis, Identity, by_tokens, unique
+from seq2seq.search.hypothesis import Hypothesis, Identity, by_tokens
 from seq2seq.search.sampling import sample
 from seq2seq.search.stepper import State, Stepper
 

@@ -75,7 +75,9 @@ def page_files() -> dict[str, tuple[bytes, str]]:
         suffix = file.name[file.name.rfind(".") :]
         if suffix in MEDIA_TYPES:
             contents[file.name] = (file.read_bytes(), MEDIA_TYPES[suffix])
-    return contents
+    common = files("seq2seq.portable").joinpath("web", "common.css").read_bytes()
+    own, media_type = contents["style.css"]
+    return contents | {"style.css": (common + own, media_type)}
 
 
 def page_router() -> APIRouter:

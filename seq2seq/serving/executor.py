@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import NamedTuple, TypeVar
 
 from seq2seq.errors import Seq2SeqError
+from seq2seq.portable.translation import join_translations
 from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.limits import (
     BatchKey,
@@ -22,7 +23,7 @@ from seq2seq.serving.limits import (
 from seq2seq.serving.scheduler import BusyError, CallTask, FutureTask, PendingResult, Scheduler, Task
 from seq2seq.translation.batching import segments
 from seq2seq.translation.translator import Translator
-from seq2seq.translation.types import Request, Translation, join_translations
+from seq2seq.translation.types import Request, Translation
 
 Result = TypeVar("Result")
 
@@ -44,7 +45,7 @@ class SplitText(NamedTuple):
     def joined(self, translations: Sequence[Translation], length_penalty: float) -> Translation:
         """Return the translation of the text, given those of its segments."""
         whole = len(self.segments) == 1 and self.segments[0].text == self.source
-        return translations[0] if whole else join_translations(self.source, translations, length_penalty)
+        return translations[0] if whole else join_translations(Translation, self.source, translations, length_penalty)
 
 
 class TranslateTask(FutureTask[list[Translation]]):

@@ -81,10 +81,15 @@ def local_folder(name: str | os.PathLike[str]) -> Path:
     model = HubModel.parse(name)
     with _client(str(model)) as hub:
         settings = Path(hub.snapshot_download(model.repository, revision=model.revision, allow_patterns=[*SETTINGS]))
-        if not any((settings / file).is_file() for file in SETTINGS):  # before gigabytes of another kind of model
+        if not is_model_folder(settings):  # before gigabytes of another kind of model
             raise RunError(f"{model} is not a model of seq2seq ({' or '.join(SETTINGS)} is missing): check the name")
         # The snapshot is named by its commit: what is downloaded now belongs to the same one.
         return Path(hub.snapshot_download(model.repository, revision=settings.name, allow_patterns=[*FILES]))
+
+
+def is_model_folder(path: Path) -> bool:
+    """Whether a path is a run folder or an exported model: one with settings."""
+    return any(os.path.isfile(path / file) for file in SETTINGS)  # `Path.is_file` refuses some names with an error
 
 
 def results_folder(run: str | os.PathLike[str]) -> Path:
@@ -182,6 +187,8 @@ def _explained(error: Exception) -> str:
         return "has no such revision: name a branch, a tag or a commit after @, or leave it out"
     if isinstance(error, errors.LocalEntryNotFoundError):
         return "is not in the cache, and the hub cannot be reached: check the connection and HF_HUB_OFFLINE"
+    if type(error) is RuntimeError and isinstance(error.__cause__, Exception):  # "Error while uploading"
+        return _explained(error.__cause__)
     status = getattr(getattr(error, "response", None), "status_code", None)
     if status in (401, 403):
         return f"is not open to this account (status {status}): {LOGIN} of an account with access"

@@ -1,14 +1,12 @@
 """The text that tokens write, byte by byte, and the tokens of a partly typed text."""
 
-import re
 import unicodedata
 from collections.abc import Sequence
 
 from seq2seq.errors import ConfigError, DataError, require_text
+from seq2seq.portable.text import BYTE
 from seq2seq.tokenizer.normalization import SPACE, Normalization, ends_word, normalize
 from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
-
-BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 
 UNSTABLE_CHARACTERS = 16
 """Characters at the end of a text without spaces whose tokens may still change: SentencePiece's longest piece."""
@@ -26,12 +24,6 @@ def token_bytes(tokenizer: Tokenizer) -> list[bytes | None]:
     texts[BOS] = texts[EOS] = texts[PAD] = None
     texts[UNK] = UNK_BYTES
     return texts
-
-
-def byte_values(tokenizer: Tokenizer) -> list[int | None]:
-    """The value of each byte token, with which text outside the vocabulary is spelled; None for all other tokens."""
-    matches = map(BYTE.fullmatch, tokenizer.tokens(range(tokenizer.size)))
-    return [None if byte is None else int(byte[1], 16) for byte in matches]
 
 
 def non_text_tokens(tokenizer: Tokenizer) -> frozenset[int]:

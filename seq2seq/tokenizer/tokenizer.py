@@ -12,6 +12,7 @@ from typing import NamedTuple
 from sentencepiece import SentencePieceProcessor
 
 from seq2seq.errors import DataError
+from seq2seq.portable.text import equal_tokens
 from seq2seq.system.atomic import atomic_write
 from seq2seq.tokenizer.normalization import SPACE, Normalization, normalize
 from seq2seq.tokenizer.sentencepiece_model import ModelType, Piece, PieceType, read_normalizer, read_pieces
@@ -195,10 +196,8 @@ class Tokenizers(NamedTuple):
 
     def copies(self) -> list[int]:
         """For each source token the equal target token; -1 if there is none, and for UNK, BOS, EOS and padding."""
-        numbers = {token: number for number, token in enumerate(self.target.tokens(range(self.target.size)))}
-        copies = [numbers.get(token, -1) for token in self.source.tokens(range(self.source.size))]
-        copies[: PAD + 1] = [-1] * (PAD + 1)
-        return copies
+        source, target = (side.tokens(range(side.size)) for side in self)
+        return equal_tokens(source, target, range(PAD + 1))
 
 
 def tokenizer_files(tokenizers: Tokenizers) -> dict[str, bytes]:

@@ -16,6 +16,7 @@ import sentencepiece
 
 from seq2seq.corpora.corpus import Corpus, Pair, with_progress
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.system.hub import local_folder
 from seq2seq.system.lock import locked
 from seq2seq.tokenizer.config import (
     SENTENCEPIECE_COVERAGE,
@@ -219,7 +220,7 @@ def _load_or_train(
     """The tokenizer of a file or of this side of a run folder; without a path, train one on the sentences."""
     if path is None:
         return train_tokenizer(sentences, config, label, size_setting)
-    model, form = Path(path).expanduser(), config.normalization
+    model, form = local_folder(path), config.normalization
     tokenizer: Tokenizer = (
         getattr(load_tokenizers(model, form), side) if model.is_dir() else Tokenizer.load(model, form)
     )

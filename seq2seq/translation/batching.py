@@ -9,9 +9,10 @@ from seq2seq.data.batch import batches_by_length
 from seq2seq.errors import DataError
 from seq2seq.inference.members import EncodedSources, Members
 from seq2seq.portable.segmentation import MAX_SEGMENT, split_long_text, split_sentences
+from seq2seq.portable.translation import join_translations
 from seq2seq.search import SAMPLING_METHODS, SearchConfig
 from seq2seq.system.out_of_memory import halve_if_out_of_memory
-from seq2seq.translation.types import Request, Translation, join_translations
+from seq2seq.translation.types import Request, Translation
 
 CHUNK = 2048
 """Sentences of a stream that are read and sorted by length together."""
@@ -83,7 +84,7 @@ def _translate_chunk(
 def _translate_long(members: Members, request: Request, search: SearchConfig, translate: Translate) -> Translation:
     """Translate a text that is blank or too long to be one sentence, segment by segment."""
     parts = list(translate_stream(members, split_request(members, request), search, translate))
-    whole = join_translations(request.text, parts, search.length_penalty)
+    whole = join_translations(Translation, request.text, parts, search.length_penalty)
     return replace(whole, n_best=(whole,)) if search.n_best > 1 and not parts else whole
 
 

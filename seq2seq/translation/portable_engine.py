@@ -11,11 +11,12 @@ from typing import Any
 import torch
 
 from seq2seq.errors import ConfigError, RunError, install_hint
-from seq2seq.portable import translator as portable
+from seq2seq.portable import translation as portable
 from seq2seq.portable.errors import PortableError
 from seq2seq.portable.folder import CONFIG, STEP_GRAPH, read_config
 from seq2seq.portable.search import SearchSettings
 from seq2seq.portable.segmentation import MAX_SEGMENT
+from seq2seq.portable.translator import Translator
 from seq2seq.search import Method, SearchConfig
 from seq2seq.translation.config import Copy
 from seq2seq.translation.decoding import SearchOptions
@@ -48,7 +49,7 @@ class PortableEngine:
     def __init__(self, folder: Path, forced: bool, shortlist: bool = False) -> None:
         self.folder, self.forced, self.shortlist = folder, forced, shortlist
         try:
-            self.translator = portable.Translator.load(folder, "onnx", shortlist=shortlist)
+            self.translator = Translator.load(folder, "onnx", shortlist=shortlist)
         except PortableError as error:
             raise RunError(str(error)) from None
 

@@ -13,10 +13,11 @@ from seq2seq.inference import NetworkStepper, PreparedDecoder
 from seq2seq.inference.config import InferencePrecision
 from seq2seq.metrics.similarity import Similarity
 from seq2seq.model import Network
+from seq2seq.portable.text import byte_values
 from seq2seq.search import CharacterStepper, Hypothesis, SearchConfig, Stepper, sample
 from seq2seq.system.device import is_reduced
 from seq2seq.system.precision import Precision
-from seq2seq.tokenizer.token_bytes import byte_values, non_text_tokens
+from seq2seq.tokenizer.token_bytes import non_text_tokens
 from seq2seq.tokenizer.tokenizer import BOS, EOS, Tokenizers
 from seq2seq.training.config import RiskConfig, RiskKind
 from seq2seq.training.loss import evaluating
@@ -35,7 +36,9 @@ class Sampler:
         self.search = SearchConfig(max_length_ratio=risk.max_length_ratio, max_length_offset=risk.max_length_offset)
         self.precision = precision
         self.reward = Similarity(risk.metric, target_language)
-        self.single_bytes, self.non_text_tokens = byte_values(tokenizers.target), non_text_tokens(tokenizers.target)
+        target = tokenizers.target
+        self.single_bytes = byte_values(target.tokens(range(target.size)))
+        self.non_text_tokens = non_text_tokens(target)
 
     def __call__(self, network: Network, batch: Batch) -> list[list[Candidate]]:
         """Return ``risk.samples`` candidates of every sentence, in batch order; rewards score detokenized text."""

@@ -18,11 +18,12 @@ from seq2seq.errors import require_text
 from seq2seq.inference.member import Member
 from seq2seq.inference.members import EncodedSources, Members
 from seq2seq.portable.segmentation import MAX_SEGMENT, align_segments, split_long_text, split_sentences
+from seq2seq.portable.translation import join_translations
 from seq2seq.search import forced_decoding, make_hypothesis
 from seq2seq.tokenizer.tokenizer import EOS
 from seq2seq.translation.batching import batch_tokens, chunked, map_batches
 from seq2seq.translation.decoding import Candidate, translation
-from seq2seq.translation.types import Translation, join_translations
+from seq2seq.translation.types import Translation
 
 END = "</s>"
 """How EOS is shown among tokens."""
@@ -53,7 +54,7 @@ def _join(source: str, target: str, parts: list[Translation], length_penalty: fl
     """Join the scored segments of a pair; EOS of all but the last stands among the tokens."""
     tokens = [[*part.tokens, END] for part in parts[:-1]] + [list(parts[-1].tokens)]
     return replace(
-        join_translations(source, parts, length_penalty),
+        join_translations(Translation, source, parts, length_penalty),
         text=target,
         tokens=tuple(chain.from_iterable(tokens)),
         token_log_probabilities=tuple(chain.from_iterable(part.token_log_probabilities for part in parts)),

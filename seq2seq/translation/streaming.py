@@ -8,10 +8,11 @@ import torch
 
 from seq2seq.inference.members import Members
 from seq2seq.portable.segmentation import MAX_SEGMENT
+from seq2seq.portable.translation import join_translations
 from seq2seq.search import Hypothesis, stream_beam_search
 from seq2seq.translation.batching import split_request
 from seq2seq.translation.decoding import Candidate, SearchOptions, bind, translation
-from seq2seq.translation.types import Request, Translation, join_translations
+from seq2seq.translation.types import Request, Translation
 
 
 def stream_translation(members: Members, request: Request, options: SearchOptions) -> Iterator[Translation]:
@@ -24,17 +25,17 @@ def stream_translation(members: Members, request: Request, options: SearchOption
         latest = list[Translation]()
         for partial in _stream_sentence(members, part, options):
             latest = [partial]
-            yield join_translations(request.text, [*done, partial], options.search.length_penalty)
+            yield join_translations(Translation, request.text, [*done, partial], options.search.length_penalty)
         done += latest
     if not done:
-        yield join_translations(request.text, [], options.search.length_penalty)
+        yield join_translations(Translation, request.text, [], options.search.length_penalty)
 
 
 @torch.inference_mode()
 def _stream_sentence(members: Members, request: Request, options: SearchOptions) -> Iterator[Translation]:
     encoded, longest = members.encoded([request.text])
     if not longest[0]:
-        yield join_translations(request.text, [], options.search.length_penalty)
+        yield join_translations(Translation, request.text, [], options.search.length_penalty)
         return
     bound, shown = bind(members, [request], encoded), ""
     for tokens, result in stream_beam_search(bound.stepper, options.search):

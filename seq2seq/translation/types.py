@@ -1,9 +1,8 @@
 """Inputs and outputs of a translator: requests, glossaries and translations."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
 
 from torch import Tensor
@@ -11,7 +10,6 @@ from torch import Tensor
 from seq2seq.corpora.lines import read_lines
 from seq2seq.errors import DataError, require_text
 from seq2seq.portable.normalization import is_blank
-from seq2seq.search import length_normalized
 from seq2seq.tokenizer.normalization import Normalization, normalize
 
 
@@ -137,28 +135,3 @@ class Translation:
     def piece_log_probabilities(self) -> tuple[float, ...]:
         """The former name of ``token_log_probabilities``."""
         return self.token_log_probabilities
-
-
-def join_translations(source: str, parts: Sequence[Translation], length_penalty: float) -> Translation:
-    """Join the translations of a text's segments; no parts give empty text.
-
-    Log-probabilities are summed, and the score is computed from all tokens together. The n-th best consists of the
-    n-th best of each segment. Attention is dropped.
-    """
-    if not parts:
-        return Translation(source, "", 0.0, 0.0)
-    log_probability = sum(part.log_probability for part in parts)
-    length = sum(len(part.tokens) + 1 for part in parts)
-    n_best = (part.n_best for part in parts)
-    return Translation(
-        source=source,
-        text=" ".join(part.text for part in parts if part.text),
-        score=length_normalized(log_probability, length, length_penalty),
-        log_probability=log_probability,
-        tokens=tuple(chain.from_iterable(part.tokens for part in parts)),
-        source_tokens=tuple(chain.from_iterable(part.source_tokens for part in parts)),
-        n_best=tuple(join_translations(source, ranked, length_penalty) for ranked in zip(*n_best, strict=False)),
-        finished=all(part.finished for part in parts),
-        lost_placeholders=tuple(chain.from_iterable(part.lost_placeholders for part in parts)),
-        added_placeholders=tuple(chain.from_iterable(part.added_placeholders for part in parts)),
-    )

@@ -18,7 +18,7 @@ from seq2seq.errors import RunError
 from seq2seq.evaluation.evaluate import evaluate, evaluate_on_test, provenance, searches, write_scores
 from seq2seq.evaluation.validation import Validator
 from seq2seq.metrics.score import score
-from seq2seq.run.provenance import file_hash, model_hash, text_hash
+from seq2seq.run.provenance import file_hash, hash_if_run, model_hash, text_hash
 from seq2seq.search import Method, SearchConfig
 from seq2seq.system.precision import Precision
 from seq2seq.training.config import Criterion
@@ -91,6 +91,19 @@ def test_writing_one_entry_keeps_the_others(tmp_path):
     write_scores(path, "validation", {"b": 2})
     write_scores(path, "test", {"c": 3})
     assert json.loads(path.read_text()) == {"test": {"c": 3}, "validation": {"b": 2}}
+
+
+def test_the_card_of_an_exported_folder_stays_and_a_line_says_so(exported, tmp_path, caplog):
+    """Its settings are too few for a new card. The scores name its weights, as those of a run do."""
+    caplog.set_level("INFO", "seq2seq")
+    (tmp_path / "config.json").write_text("{}", "utf-8")
+    (tmp_path / "README.md").write_text("A card.", "utf-8")
+    write_scores(tmp_path / "scores.json", "test", {"a": 1})
+    assert (tmp_path / "README.md").read_text("utf-8") == "A card."
+    [line] = [record.getMessage() for record in caplog.records]
+    assert "README.md and the page state the scores that the run had when it was exported" in line
+    assert hash_if_run(str(exported.folder)) == model_hash(exported.folder) != model_hash(exported.int8)
+    assert hash_if_run(str(tmp_path / "missing")) is None
 
 
 def test_a_failed_write_keeps_the_old_scores(tmp_path):

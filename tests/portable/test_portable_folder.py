@@ -258,6 +258,26 @@ def test_a_changed_bit_is_found_before_onnxruntime_computes_with_it(copy):
         PortableTranslator.load(copy, "onnx", check=False)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lists: lists["translations"].__setitem__((0, 0), 10**6),
+        lambda lists: lists["frequent"].__setitem__(0, -2),
+        lambda lists: lists.update(translations=lists["translations"][:-1]),
+        lambda lists: lists.update(translations=lists["translations"][0]),
+        lambda lists: lists.pop("frequent"),
+    ],
+)
+def test_a_shortlist_of_other_vocabularies_is_refused(copy, capsys, change):
+    file = copy / "shortlist.safetensors"
+    lists = {name: each.copy() for name, each in read_tensors(file).items()}
+    change(lists)
+    save_tensors({name: torch.from_numpy(each.copy()) for name, each in lists.items()}, file)
+    code, out, err = run(capsys, str(copy), "--shortlist", "a")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert re.search(r"shortlist.safetensors is (of other vocabularies|not a shortlist): copy or export it again", err)
+
+
 def test_graphs_of_another_model_are_found_before_anything_is_translated(copy, capsys):
     (copy / "check.json").unlink()
     shutil.copy(copy / "encoder.onnx", copy / "step.onnx")

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.portable.errors import PortableError
-from seq2seq.portable.hypothesis import NO_HYPOTHESIS
-from seq2seq.portable.search import BOUNDS, Search, SearchSettings, best_continuations, common_prefix, ranked
+from seq2seq.portable.hypothesis import NO_HYPOTHESIS, ranked
+from seq2seq.portable.search import BOUNDS, Search, SearchSettings, best_continuations, common_prefix
 from seq2seq.search import SearchConfig, search
 from seq2seq.search.streaming import stream_beam_search
 

@@ -14,7 +14,7 @@ from seq2seq.export.folder import write_json
 from seq2seq.model.weights import save_weights
 from seq2seq.portable.errors import PortableError
 from seq2seq.portable.folder import CONFIG
-from seq2seq.portable.translator import Translation
+from seq2seq.portable.translation import Translation
 from seq2seq.portable.translator import Translator as PortableTranslator
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.normalization import Normalization

@@ -12,8 +12,8 @@ from seq2seq.corpora.config import DataConfig, MoreConfig
 from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model
 from seq2seq.model import ModelConfig
 from seq2seq.model.weights import save_quantized
-from seq2seq.run.card import CARD, is_generated, model_card, read_card, write_card
-from seq2seq.run.folder import MODEL, RunFolder, new_model_folder
+from seq2seq.run.card import is_generated, model_card, read_card, write_card
+from seq2seq.run.folder import CARD, MODEL, RunFolder, new_model_folder
 
 CORPUS = "/home/me/test.tsv"
 PAIRS = [("the dog sees a cat", "der Hund sieht eine Katze"), ("the dog", "der Hund")]

@@ -17,11 +17,10 @@ from seq2seq.model.weights import save_quantized, save_weights
 from seq2seq.run.folder import (
     LoadedRun,
     RunFolder,
-    learn_shortlist,
     load_run,
-    prepare_tokenizers,
 )
 from seq2seq.run.resume import open_run
+from seq2seq.run.vocabulary import learn_shortlist, prepare_tokenizers
 from seq2seq.search import SearchConfig
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import Tokenizers

@@ -12,7 +12,8 @@ from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.model import ModelConfig
 from seq2seq.model.weights import load_weights, read_metadata, save_tensors
-from seq2seq.run.folder import CONFIG, MODEL, RunFolder, load_run, prepare_tokenizers
+from seq2seq.run.folder import CONFIG, MODEL, RunFolder, load_run
+from seq2seq.run.vocabulary import prepare_tokenizers
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.normalization import Normalization
 from seq2seq.training.warm_start import checked_start

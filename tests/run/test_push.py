@@ -1,5 +1,6 @@
 """Models are sent to a hub and opened from it; the hub is a server of the test, and there is no network."""
 
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -10,14 +11,24 @@ from hub_server import TOKEN, commit_hash, hub_server
 from model_folders import model_folder
 
 from seq2seq import Run, Translator
+from seq2seq.comparison.systems import outputs_of
+from seq2seq.config.preflight import check_command
 from seq2seq.corpora.config import DataConfig
+from seq2seq.corpora.corpus import PairList
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
-from seq2seq.run.card import CARD, is_generated, write_card
-from seq2seq.run.folder import RunFolder
+from seq2seq.run.card import is_generated, write_card
+from seq2seq.run.folder import CARD, RunFolder
 from seq2seq.run.push import files_to_send, public_settings, push_to_hub
+from seq2seq.run.vocabulary import prepare_tokenizers
+from seq2seq.serving.config import ServeConfig
+from seq2seq.serving.runs import load_translators
+from seq2seq.system.atomic import make_folder
 from seq2seq.system.hub import HubModel, local_folder, results_folder
+from seq2seq.tokenizer.config import TokenizerConfig
 
 SECRET = "Geheimer Satz."
+
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # large files, in huggingface_hub
 
 
 @pytest.fixture
@@ -94,6 +105,46 @@ def test_the_cache_is_used_without_a_network(monkeypatch, tmp_path, run):
     with pytest.raises(RunError, match=r"owner/model failed .*check the connection"):
         push_to_hub(run, "owner/model")
     assert len(hub.commits["owner/model"]) == 1
+
+
+def test_weights_are_sent_as_large_files_once(hub, owner, run):
+    """The hub takes weights, and all files above 10 MB, outside of the commit (LFS)."""
+    push_to_hub(run, "owner/model")
+    (run / CARD).write_text("New.", "utf-8")
+    push_to_hub(run, "owner/model")
+    sent = [(run / name).read_bytes() for name in ("model.safetensors", "tokenizer.model")]
+    assert hub.objects == {hashlib.sha256(content).hexdigest(): content for content in sent}
+    assert hub.newest("owner/model")["model.safetensors"] == sent[0]
+
+
+def test_offline_the_cache_is_used_and_what_is_missing_is_one_line(hub, owner, run, monkeypatch):
+    push_to_hub(run, "owner/model")
+    fetched = local_folder("hf://owner/model")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # read from the environment at import
+    hub.commits["owner/model"].append({})
+    assert local_folder("hf://owner/model") == fetched
+    with pytest.raises(RunError, match=r"^hf://owner/other is not in the cache, and the hub cannot be reached: check"):
+        local_folder("hf://owner/other")
+    with pytest.raises(RunError, match=r"^owner/model failed \(.*offline.*\): check the connection"):
+        push_to_hub(run, "owner/model")
+
+
+def test_a_run_folder_may_be_on_the_hub_wherever_one_is_named(hub, owner, run, tmp_path, monkeypatch):
+    """Also where a file, a pattern or a folder of runs may be named."""
+    push_to_hub(run, "owner/model")
+    monkeypatch.chdir(tmp_path)
+    name = "hf://owner/model"
+    [folder] = outputs_of(name)
+    assert RunFolder.open(folder).settings["model"] == RunFolder.open(run).settings["model"]
+    config = TokenizerConfig(source_model=name)
+    corpus = PairList("none", [])
+    make_folder(tmp_path / "new")
+    tokenizers = prepare_tokenizers(tmp_path / "new", config, corpus)
+    assert tokenizers.source.to_bytes() == (run / "tokenizer.model").read_bytes()
+    check_command("train", [f"tokenizer.source_model={name}", f"training.start={name}", "run=new/run"])
+    check_command("compare", [f"systems=[{name},{run}]"])
+    with pytest.raises(ConfigError, match="write hf://USER/NAME"):
+        check_command("compare", [f"systems=[hf://model,{run}]"])
 
 
 @pytest.mark.slow
@@ -254,3 +305,40 @@ def test_recipes_open_and_send_models_of_the_hub(hub, owner, run, recipe, tmp_pa
         assert outcome.code == 1
         assert message in outcome.err
         assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_every_recipe_opens_models_of_the_hub(hub, owner, run, recipe, tmp_path, monkeypatch):
+    """Results go to runs/hub/USER/NAME and beside it."""
+    monkeypatch.chdir(tmp_path)
+    push_to_hub(run, "owner/model")
+    push_to_hub(run, "owner/other")
+    for name in ("in.txt", "out.txt"):
+        Path(name).write_text("the dog\nder Hund\n", "utf-8")
+    text = ["data.test.source=in.txt", "data.test.target=out.txt"]
+    named = "run=hf://owner/model"
+    for command in [
+        ("translate", named, "ensemble=[hf://owner/other]", "input=in.txt", "output=translated.txt"),
+        ("document", named, "input=in.txt", "output=document.txt"),
+        ("score", named, "source=in.txt", "target=out.txt", "output=scores.txt"),
+        ("suggest", named, "source=the dog", "prefix=der"),
+        ("backtranslate", named, "input=in.txt"),
+        ("distill", named, *text, "split=test"),
+        ("evaluate", named, *text),
+        ("evaluate", "run=hf://owner/other", *text),
+        ("compare", "systems=[hf://owner/model,hf://owner/other]", *text, "training_lines=0", "output=[]"),
+        ("average", named, "runs=[hf://owner/other]"),
+        ("quantize", named),
+        ("export", named),
+        ("evaluate", "run=runs/hub/owner/model-portable", *text),
+        ("compare", "systems=[hf://owner/model,runs/hub/owner/model-portable]", *text, "training_lines=0", "output=[]"),
+        ("microscope", named, "text=the dog"),
+        ("laboratory", named, "figures=[lengths]", *text),
+    ]:
+        outcome = recipe(*command)
+        untrained = "none of 2 sentences has a translation that ends" in outcome.err
+        assert outcome.code == 0 or untrained, (command, outcome.err)
+    assert sorted(path.name for path in Path("runs/hub/owner").iterdir()) == [
+        *("model", "model-average", "model-int8", "model-laboratory", "model-microscope", "model-portable", "other"),
+    ]
+    assert [*load_translators(ServeConfig(run="hf://owner/model", runs=["hf://owner/other"]))] == ["model", "other"]

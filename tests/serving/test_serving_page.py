@@ -28,6 +28,15 @@ def test_the_page_consists_of_its_own_files_only():
         assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), f"{name} names another site"
 
 
+def test_the_style_has_the_colours_of_exported_pages():
+    """They are defined once, in a file of the other page."""
+    style = page_files()["style.css"][0].decode()
+    assert set(re.findall(r"var\((--[\w-]+)\)", style)) - {"--share", "--weight"} <= {
+        *re.findall(r"(--[\w-]+):", style)
+    }
+    assert "--accent: #" not in (STATIC / "style.css").read_text("utf-8")
+
+
 def test_no_element_is_made_of_markup_and_no_script_or_style_is_inline():
     for path in STATIC.glob("*.js"):
         text = path.read_text("utf-8")

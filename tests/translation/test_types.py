@@ -7,7 +7,8 @@ from translators import translator
 
 from seq2seq import Copy, Request, Translation
 from seq2seq.errors import DataError
-from seq2seq.translation.types import Glossary, join_translations
+from seq2seq.portable.translation import join_translations
+from seq2seq.translation.types import Glossary
 
 ONE = Translation("The dog.", "Der Hund.", -1.0, -3.0, ("▁Der", "▁Hund."), ("▁The", "▁dog."))
 TWO = Translation("A cat.", "Eine Katze.", -2.0, -4.0, ("▁Eine", "▁Katze", "."), ("▁A", "▁cat."))
@@ -32,7 +33,7 @@ def test_str_of_a_translation_and_copy_values():
 
 
 def test_joining_sums_log_probabilities():
-    translation = join_translations("The dog. A cat. ?", [ONE, TWO, NONE], 1.0)
+    translation = join_translations(Translation, "The dog. A cat. ?", [ONE, TWO, NONE], 1.0)
     assert (translation.source, translation.text) == ("The dog. A cat. ?", "Der Hund. Eine Katze.")
     assert translation.log_probability == -12
     assert translation.score == pytest.approx(-12 / (2 + 3 + 0 + 3))  # tokens, and EOS of each part
@@ -47,13 +48,13 @@ def test_joining_combines_n_best_lists_by_rank():
         Translation("The dog.", "Der Hund.", -1.0, -3.0, n_best=(ONE, NONE)),
         Translation("A cat.", "Eine Katze.", -2.0, -4.0, n_best=(TWO, other)),
     ]
-    translation = join_translations("The dog. A cat.", parts, 1.0)
+    translation = join_translations(Translation, "The dog. A cat.", parts, 1.0)
     assert [str(alternative) for alternative in translation.n_best] == ["Der Hund. Eine Katze.", "Katze."]
     assert translation.n_best[1].log_probability == -math.inf
 
 
 def test_joining_no_parts_gives_empty_text():
-    assert join_translations(" ", [], 1.0) == Translation(" ", "", 0.0, 0.0)
+    assert join_translations(Translation, " ", [], 1.0) == Translation(" ", "", 0.0, 0.0)
 
 
 TERMS = Glossary([("key", "Schlüssel"), ("front door key", "Haustürschlüssel"), ("C++", "C++"), ("Man", "Mann")])
