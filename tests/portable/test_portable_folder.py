@@ -21,6 +21,7 @@ from translators import SENTENCES
 from seq2seq import Translator
 from seq2seq.model.weights import save_tensors
 from seq2seq.portable.__main__ import main
+from seq2seq.portable.check import check_translator
 from seq2seq.portable.errors import PortableError
 from seq2seq.portable.folder import read_tensors, read_weights
 from seq2seq.portable.translator import Translator as PortableTranslator
@@ -332,6 +333,13 @@ def test_bytes_that_are_no_text_are_written_as_valid_json(folder):
     command = [sys.executable, str(folder / "translate.py"), "--json", b"\xff"]
     done = subprocess.run(command, capture_output=True, check=True)
     assert json.loads(done.stdout)["source"] == "\udcff"
+
+
+def test_a_shortlist_changes_nothing_of_the_check(folder):
+    """Scores with a shortlist are others, since only its tokens share the probability."""
+    translator = PortableTranslator.load(folder, "numpy", shortlist=True)
+    assert check_translator(translator, folder) == 40
+    assert translator.shortlist is not None
 
 
 def test_engines_are_chosen_by_what_is_there(copy, monkeypatch):
