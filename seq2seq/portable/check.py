@@ -5,6 +5,7 @@ first. A RESULT is ``{"beam_size": K, "text": text, "tokens": ids, "log_probabil
 with EOS if the translation is finished, and the other search settings are those of config.json.
 """
 
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,8 @@ def check_translator(translator: "Translator", folder: Path, count: int | None =
     """
     if not (folder / CHECK).exists():
         return 0
+    translator = copy(translator)
+    translator.shortlist = None  # the recorded translations are without one; it changes all scores
     checked, precision = 0, read_config(folder)["precision"]
     try:
         for number, sentence in enumerate(read_json(folder / CHECK)["sentences"][:count], 1):

@@ -92,7 +92,7 @@ class Translator:
     def _open(cls, folder: Path, config: Any, engine: str, shortlist: bool, threads: int) -> "Translator":
         text = Text(folder, config)
         copies = text.copies()
-        lists = Shortlist(folder / SHORTLIST, copies) if shortlist else None
+        lists = Shortlist(folder / SHORTLIST, copies, text.target.size) if shortlist else None
         if shortlist and config["model"]["copy"] != "none":
             raise PortableError("a shortlist and model.copy=pointer are not supported together: set shortlist=False")
         computed: Engine[Any, Any]

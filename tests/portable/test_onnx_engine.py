@@ -47,7 +47,7 @@ def test_a_missing_or_truncated_file_is_named_in_one_line(copy, name):
     content = (copy / name).read_bytes()
     for damage in (lambda path: path.unlink(), lambda path: path.write_bytes(content[: len(content) // 2])):
         damage(copy / name)
-        with pytest.raises(PortableError, match="copy or export the folder again") as caught:
+        with pytest.raises(PortableError, match=r"copy or export (the folder|it) again") as caught:
             OnnxEngine(copy)
         assert "\n" not in str(caught.value)
-        assert ".onnx" in str(caught.value)
+        assert name in str(caught.value)

@@ -21,6 +21,7 @@ from translators import SENTENCES
 from seq2seq import Translator
 from seq2seq.model.weights import save_tensors
 from seq2seq.portable.__main__ import main
+from seq2seq.portable.check import check_translator
 from seq2seq.portable.errors import PortableError
 from seq2seq.portable.folder import read_tensors, read_weights
 from seq2seq.portable.translator import Translator as PortableTranslator
@@ -258,6 +259,26 @@ def test_a_changed_bit_is_found_before_onnxruntime_computes_with_it(copy):
         PortableTranslator.load(copy, "onnx", check=False)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lists: lists["translations"].__setitem__((0, 0), 10**6),
+        lambda lists: lists["frequent"].__setitem__(0, -2),
+        lambda lists: lists.update(translations=lists["translations"][:-1]),
+        lambda lists: lists.update(translations=lists["translations"][0]),
+        lambda lists: lists.pop("frequent"),
+    ],
+)
+def test_a_shortlist_of_other_vocabularies_is_refused(copy, capsys, change):
+    file = copy / "shortlist.safetensors"
+    lists = {name: each.copy() for name, each in read_tensors(file).items()}
+    change(lists)
+    save_tensors({name: torch.from_numpy(each.copy()) for name, each in lists.items()}, file)
+    code, out, err = run(capsys, str(copy), "--shortlist", "a")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert re.search(r"shortlist.safetensors is (of other vocabularies|not a shortlist): copy or export it again", err)
+
+
 def test_graphs_of_another_model_are_found_before_anything_is_translated(copy, capsys):
     (copy / "check.json").unlink()
     shutil.copy(copy / "encoder.onnx", copy / "step.onnx")
@@ -312,6 +333,13 @@ def test_bytes_that_are_no_text_are_written_as_valid_json(folder):
     command = [sys.executable, str(folder / "translate.py"), "--json", b"\xff"]
     done = subprocess.run(command, capture_output=True, check=True)
     assert json.loads(done.stdout)["source"] == "\udcff"
+
+
+def test_a_shortlist_changes_nothing_of_the_check(folder):
+    """Scores with a shortlist are others, since only its tokens share the probability."""
+    translator = PortableTranslator.load(folder, "numpy", shortlist=True)
+    assert check_translator(translator, folder) == 40
+    assert translator.shortlist is not None
 
 
 def test_engines_are_chosen_by_what_is_there(copy, monkeypatch):
