@@ -50,7 +50,7 @@ LARGER = (
     *("tokenizer.size", "model.embedding_size", "model.encoder.size", "model.decoder.size", "model.encoder.layers"),
     *("model.decoder.layers", "batch.tokens"),
 )
-SMALLER = ("model.dropout", "model.word_dropout", "loss.label_smoothing", "tokenizer.sampling")
+SMALLER = ("model.dropout", "tokenizer.sampling")
 
 
 @given(PAIRS, PAIRS, st.integers(30, 9000), st.sampled_from(["LATIN", "HIRAGANA"]))
@@ -131,8 +131,7 @@ TABLES = {
     "model.encoder.layers": rules.ENCODER_LAYERS,
     "model.decoder.layers": rules.DECODER_LAYERS,
     "model.dropout": rules.DROPOUT,
-    "model.word_dropout": rules.WORD_DROPOUT,
-    "loss.label_smoothing": rules.LABEL_SMOOTHING,
+    "loss.guided_attention": rules.GUIDED_ATTENTION,
     "batch.tokens": rules.BATCH,
 }
 
