@@ -24,9 +24,6 @@ MORE = math.inf
 VOCABULARY: Steps = {3_000: 1000, 10_000: 2000, 25_000: 4000, 60_000: 6000, 200_000: 8000, MORE: 16_000}
 """Tokens of a vocabulary. Sennrich & Zhang: 2,000 for the smallest; Araabi & Monz: 5,000 to 12,000 up to 80,000."""
 
-BPE_DROPOUT: Steps = {50_000: 0.1, MORE: 0.0}
-"""Share of merges that are skipped (Provilkov et al. 2020: the fewer pairs, the larger the gain)."""
-
 WIDTH: Steps = {3_000: 192, 150_000: 256, 600_000: 384, MORE: 512}
 """Embeddings, and encoder units per direction; the decoder has twice as many."""
 
@@ -49,6 +46,9 @@ BIDIRECTIONAL: Steps = {MORE: 0.0}
 """Share of the updates that train on both directions first, with a joint vocabulary; 0: left out."""
 
 # ---- Other numbers -----------------------------------------------------------------------------------------------
+
+WORD_DROPOUT, BPE_DROPOUT, LABEL_SMOOTHING = 0.0, 0.0, 0.1
+"""Sennrich & Zhang (2019) and Provilkov et al. (2020) have more, and train for longer than an hour."""
 
 TOKENS_PER_CHARACTER = 2
 """A vocabulary has at least so many tokens per character of its alphabet, so that there are words in it."""
@@ -94,7 +94,7 @@ def vocabulary(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     """Algorithm, size and number of vocabularies, and random segmentation."""
     if _is_trained(chosen):
         return
-    yield Choice("tokenizer.algorithm", "bpe", "merges can be skipped at random in training (BPE-dropout)")
+    yield Choice("tokenizer.algorithm", "bpe", "frequent words stay whole, rare ones are spelled in parts")
     scripts = " and ".join(dict.fromkeys(side.script.title() for side in (text.source, text.target)))
     yield Choice("tokenizer.joint", text.same_script or text.copied >= POINTER_FROM, f"written in {scripts} script")
 
@@ -126,10 +126,8 @@ def vocabulary_size(text: Statistics, chosen: Settings) -> Iterator[Choice]:
 
 def segmentation(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     """Random segmentation in training."""
-    rate = by_pairs(BPE_DROPOUT, text.pairs)
     if chosen["tokenizer.algorithm"] == "bpe" and chosen["tokenizer.target_algorithm"] in (None, "bpe"):
-        many = "few pairs: each is seen in several segmentations" if rate else "enough pairs without it, and faster"
-        yield Choice("tokenizer.sampling", rate, many)
+        yield Choice("tokenizer.sampling", BPE_DROPOUT, "BPE-dropout needs more updates than an hour has")
 
 
 def network(text: Statistics, chosen: Settings) -> Iterator[Choice]:
@@ -155,9 +153,11 @@ def copying(text: Statistics, chosen: Settings) -> Iterator[Choice]:
 
 
 def regularization(text: Statistics, chosen: Settings) -> Iterator[Choice]:
-    """Dropout of units."""
+    """Dropout of units and words, label smoothing."""
     rate = by_pairs(DROPOUT, text.pairs)
     yield Choice("model.dropout", rate, f"{text.pairs:,} pairs: fewer need more (Sennrich & Zhang 2019)")
+    yield Choice("model.word_dropout", WORD_DROPOUT, "needs more updates than an hour has")
+    yield Choice("loss.label_smoothing", LABEL_SMOOTHING, "the usual value")
 
 
 def levers(text: Statistics, chosen: Settings) -> Iterator[Choice]:
