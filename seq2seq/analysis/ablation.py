@@ -33,6 +33,7 @@ from seq2seq.model.cell import Cell
 from seq2seq.search import SearchConfig, search
 from seq2seq.tokenizer.protection import protected_pairs
 
+
 class Unit(NamedTuple):
     """One unit of the network; numbers start at 0."""
 

@@ -48,8 +48,8 @@ class Cell(nn.Module):
     """Whether there is a W_hh."""
     has_cell_state: bool = False
     """Whether the first H numbers of the cell state are one per unit."""
-    zeroing_biases: dict[int, float]
-    """For each block by which `zero_unit` zeroes a unit: the bias that does it once the unit's weights are 0."""
+    zeroing_biases: tuple[float | None, ...]
+    """For each block the bias with which `zero_unit` zeroes a unit whose weights are 0; None: the block stays."""
 
     @property
     def state_size(self) -> int:
@@ -149,7 +149,9 @@ class FusedCell(Cell, nn.RNNBase):
         """See `Cell.zero_unit`."""
         _, W_hh, b_ih, _ = self.weights()
         W_hh[:, unit] = 0
-        for block, bias in self.zeroing_biases.items():
+        for block, bias in enumerate(self.zeroing_biases):
+            if bias is None:
+                continue
             row = block * self.hidden_size + unit
             for weight in self.weights():
                 weight[row] = 0
@@ -161,7 +163,7 @@ class LSTM(FusedCell, nn.LSTM):
 
     blocks = 4
     has_cell_state = True
-    zeroing_biases = {1: CLOSED, 2: 0, 3: CLOSED}
+    zeroing_biases = (None, CLOSED, 0, CLOSED)
 
     def __init__(self, input_size: int, size: int, recurrent_dropout: float = 0.0) -> None:
         super().__init__(input_size, size, batch_first=True)
@@ -244,7 +246,7 @@ class GRU(HiddenStateCell, nn.GRU):
     """Gated recurrent unit (Cho et al. 2014); the reset gate follows the product, as in cuDNN. Blocks: r, z, n."""
 
     blocks = 3
-    zeroing_biases = {1: CLOSED, 2: 0}
+    zeroing_biases = (None, CLOSED, 0)
 
     def __init__(self, input_size: int, size: int, recurrent_dropout: float = 0.0) -> None:
         super().__init__(input_size, size, batch_first=True)
@@ -265,7 +267,7 @@ class RNN(HiddenStateCell, nn.RNN):
     """The simple recurrent network (Elman 1990); with ``relu``, that of Le et al. 2015."""
 
     blocks = 1
-    zeroing_biases = {0: 0}
+    zeroing_biases = (0,)
 
     def __init__(self, input_size: int, size: int, recurrent_dropout: float = 0.0, relu: bool = False) -> None:
         super().__init__(input_size, size, nonlinearity="relu" if relu else "tanh", batch_first=True)
@@ -344,10 +346,13 @@ class LayerNormLSTM(Cell):
     def zero_unit(self, unit: int) -> None:
         """See `Cell.zero_unit`; the other units' normalizations still include the unit's sums."""
         self.weight_hh[:, unit] = 0
-        for block, bias in self.zeroing_biases.items():
+        for block, bias in enumerate(self.zeroing_biases):
+            if bias is None:
+                continue
             row = block * self.hidden_size + unit
             self.gate_norm.weight[row] = 0
             self.gate_norm.bias[row] = bias
+
 
 def run_steps(
     step: Callable[[Tensor, CellState], CellState], inputs_NTX: Tensor, state: CellState, padding_NT: Tensor | None

@@ -49,33 +49,25 @@ class CellTraits(NamedTuple):
     """Whether they lie there only then, because the gates can keep the initial state forever."""
     by_position: bool = False
     """Whether a sequence takes a loop of several operations over its positions."""
+    packed: bool = False
+    """Whether search packs its weights, and a fixed context vector is multiplied once per sentence."""
 
+
+_LSTM = CellTraits(4, has_cell_state=True, starts_from_cell_state=True, has_forget_gate=True)
+_FEEDFORWARD_GATES = CellTraits(0, has_recurrent_weights=False, has_forget_gate=True, bounded=False, packed=True)
 
 CELL_TRAITS = {
-    CellKind.lstm: CellTraits(4, has_cell_state=True, starts_from_cell_state=True, has_forget_gate=True),
+    CellKind.lstm: _LSTM._replace(packed=True),
     CellKind.gru: CellTraits(3, keeps_initial_state=True),
     CellKind.rnn_tanh: CellTraits(1),
     CellKind.rnn_relu: CellTraits(1, bounded=False),
-    CellKind.layer_norm_lstm: CellTraits(
-        4, has_cell_state=True, starts_from_cell_state=True, has_forget_gate=True, by_position=True
-    ),
-    CellKind.ssru: CellTraits(
-        2, has_cell_state=True, has_recurrent_weights=False, has_forget_gate=True, bounded=False
-    ),
-    CellKind.sru: CellTraits(
-        4, has_cell_state=True, has_recurrent_weights=False, has_forget_gate=True, bounded=False, by_position=True
-    ),
-    CellKind.min_gru: CellTraits(2, has_recurrent_weights=False, bounded=False),
-    CellKind.min_lstm: CellTraits(3, has_recurrent_weights=False, has_forget_gate=True, bounded=False),
-    CellKind.slstm: CellTraits(
-        4,
-        has_cell_state=True,
-        starts_from_cell_state=True,
-        has_forget_gate=True,
-        keeps_initial_state=True,
-        by_position=True,
-    ),
-    CellKind.mlstm: CellTraits(4, has_recurrent_weights=False, has_forget_gate=True, bounded=False),
+    CellKind.layer_norm_lstm: _LSTM._replace(by_position=True),
+    CellKind.ssru: _FEEDFORWARD_GATES._replace(blocks=2, has_cell_state=True),
+    CellKind.sru: _FEEDFORWARD_GATES._replace(blocks=4, has_cell_state=True, by_position=True),
+    CellKind.min_gru: _FEEDFORWARD_GATES._replace(blocks=2, has_forget_gate=False),
+    CellKind.min_lstm: _FEEDFORWARD_GATES._replace(blocks=3),
+    CellKind.slstm: _LSTM._replace(keeps_initial_state=True, by_position=True, packed=True),
+    CellKind.mlstm: _FEEDFORWARD_GATES._replace(blocks=4),
 }
 
 CELL_NAMES = f"{', '.join([*CellKind][:-1])} or {[*CellKind][-1]}"

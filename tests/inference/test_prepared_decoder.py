@@ -24,7 +24,8 @@ from seq2seq.inference.prepared_decoder import (
 from seq2seq.inference.products import allowed_precision, features_bounded
 from seq2seq.model import AttentionKind, AttentionOrder, CellKind, DecoderConfig, EncoderConfig, ModelConfig, Network
 from seq2seq.model.attention import AttentionMemory
-from seq2seq.model.cell import CellState, make_cell
+from seq2seq.model.cell import CellState
+from seq2seq.model.cells import make_cell
 from seq2seq.model.decoder import State
 from seq2seq.model.pointer import CopyMemory
 
@@ -183,6 +184,7 @@ def test_a_search_starts_from_the_states_of_its_sentences(config, beam_size):
 
 
 ATTENDING = ModelConfig(attention=AttentionKind.additive)
+PACKED = set(CellKind) - {CellKind.gru, CellKind.rnn_tanh, CellKind.rnn_relu, CellKind.layer_norm_lstm}
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ ATTENDING = ModelConfig(attention=AttentionKind.additive)
         (ModelConfig(attention_order=AttentionOrder.bahdanau), True),
         (replace(ATTENDING, coverage=True), False),
         (replace(ATTENDING, decoder=DecoderConfig(input_feeding=True)), False),
-        *[(ModelConfig(decoder=DecoderConfig(cell=cell)), cell is CellKind.lstm) for cell in CellKind],
+        *[(ModelConfig(decoder=DecoderConfig(cell=cell)), cell in PACKED) for cell in CellKind],
     ],
 )
 def test_only_layers_without_sequential_dependency_are_packed(config, packs):

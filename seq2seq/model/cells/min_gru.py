@@ -17,7 +17,7 @@ class MinGRU(LinearCell):
     """
 
     kind = CellKind.min_gru
-    zeroing_biases = {0: OPEN, 1: CLOSED}
+    zeroing_biases = (OPEN, CLOSED)
 
     def coefficients(self, sums_XG: Tensor) -> tuple[Tensor, Tensor, Gates]:
         """a = 1 - z and b = z · g(h̃)."""

@@ -18,7 +18,7 @@ class MinLSTM(LinearCell):
     """
 
     kind = CellKind.min_lstm
-    zeroing_biases = {1: CLOSED, 2: CLOSED}
+    zeroing_biases = (None, CLOSED, CLOSED)
 
     def coefficients(self, sums_XG: Tensor) -> tuple[Tensor, Tensor, Gates]:
         """a = f' and b = i' · g(h̃)."""

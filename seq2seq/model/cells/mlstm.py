@@ -50,7 +50,7 @@ class MLSTM(StackedCell):
     """
 
     kind = CellKind.mlstm
-    zeroing_biases = {2: 0, 3: CLOSED}
+    zeroing_biases = (None, None, 0, CLOSED)
 
     def __init__(self, input_size: int, size: int, recurrent_dropout: float = 0.0) -> None:
         super().__init__(input_size, size, recurrent_dropout)

@@ -50,17 +50,17 @@ class LinearScan(torch.autograd.Function):
 
 def _scan(kept_NTH: Tensor, added_NTH: Tensor, first_NH: Tensor) -> Tensor:
     """On a CPU one operation per position, with the least arithmetic; elsewhere log2(T) operations over all."""
-    return by_position(kept_NTH, added_NTH, first_NH) if kept_NTH.device.type == "cpu" else by_doubling(
-        kept_NTH, added_NTH, first_NH
+    return (
+        by_position(kept_NTH, added_NTH, first_NH)
+        if kept_NTH.device.type == "cpu"
+        else by_doubling(kept_NTH, added_NTH, first_NH)
     )
 
 
 def by_position(kept_NTH: Tensor, added_NTH: Tensor, first_NH: Tensor) -> Tensor:
     """`linear_scan` without gradients, one position after another."""
     states_NTH, before_NH = torch.empty_like(added_NTH), first_NH
-    for kept_NH, added_NH, state_NH in zip(
-        kept_NTH.unbind(1), added_NTH.unbind(1), states_NTH.unbind(1), strict=True
-    ):
+    for kept_NH, added_NH, state_NH in zip(kept_NTH.unbind(1), added_NTH.unbind(1), states_NTH.unbind(1), strict=True):
         before_NH = torch.addcmul(added_NH, kept_NH, before_NH, out=state_NH)
     return states_NTH
 

@@ -25,7 +25,7 @@ class SLSTM(StackedCell):
     """
 
     kind = CellKind.slstm
-    zeroing_biases = {1: CLOSED, 2: 0, 3: CLOSED}
+    zeroing_biases = (None, CLOSED, 0, CLOSED)
 
     @property
     def state_size(self) -> int:

@@ -19,7 +19,7 @@ class SRU(StackedCell):
     """
 
     kind = CellKind.sru
-    zeroing_biases = {0: 0, 1: CLOSED, 2: OPEN}
+    zeroing_biases = (0, CLOSED, OPEN, None)
 
     def __init__(self, input_size: int, size: int, recurrent_dropout: float = 0.0) -> None:
         super().__init__(input_size, size, recurrent_dropout)

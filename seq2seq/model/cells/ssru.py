@@ -15,7 +15,7 @@ class SSRU(LinearCell):
     """
 
     kind = CellKind.ssru
-    zeroing_biases = {0: 0, 1: CLOSED}
+    zeroing_biases = (0, CLOSED)
 
     def coefficients(self, sums_XG: Tensor) -> tuple[Tensor, Tensor, Gates]:
         """a = f and b = (1 - f) · x̃."""
