@@ -198,15 +198,17 @@ def loss_of(
 
 
 @pytest.mark.parametrize("kind", RECENT)
-@pytest.mark.parametrize(("spread", "positions"), [(0.5, 130), (4.0, 1000)], ids=["usual gates", "saturated gates"])
-def test_many_positions_in_float32_equal_their_steps_in_float64(kind, spread, positions):
+@pytest.mark.parametrize(
+    ("spread", "positions", "tolerance"), [(0.5, 130, 1e-5), (4.0, 1000, 1e-4)], ids=["usual gates", "saturated gates"]
+)
+def test_many_positions_in_float32_equal_their_steps_in_float64(kind, spread, positions, tolerance):
     cell, inputs_NTI = random_cell(kind, spread=spread), random_inputs(1, positions)
     wanted, slopes = loss_of(cell, inputs_NTI, None, steps=True)
     found, gradients = loss_of(cell.float(), inputs_NTI.float(), None, steps=False)
     for actual, expected in zip([*found, *gradients], [*wanted, *slopes], strict=True):
         assert actual.isfinite().all()
-        largest = max(1.0, float(expected.abs().max()))
-        torch.testing.assert_close(actual.double() / largest, expected / largest, rtol=0, atol=2e-5)
+        largest = max(1.0, expected.abs().max().item())
+        torch.testing.assert_close(actual.double() / largest, expected / largest, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("kind", RECENT)
@@ -283,8 +285,8 @@ def learned(kind: CellKind) -> float:
     torch.manual_seed(1)
     config = ModelConfig(
         embedding_size=16,
-        encoder=EncoderConfig(cell=kind, layers=1, size=24, direction=Direction.forward),
-        decoder=DecoderConfig(cell=kind, layers=1, size=24),
+        encoder=EncoderConfig(cell=kind, layers=1, size=32, direction=Direction.forward),
+        decoder=DecoderConfig(cell=kind, layers=1, size=32),
         dropout=0.0,
         initial_range=0.3,
     )
@@ -294,8 +296,8 @@ def learned(kind: CellKind) -> float:
     labels_BT, _ = padded([[*sentence[::-1], EOS] for sentence in SENTENCES])
     real_P = (torch.arange(inputs_BT.size(1)) < target_lengths_B.unsqueeze(1)).flatten().nonzero().squeeze(1)
     labels_P = labels_BT.flatten()[real_P]
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.03)
-    for _ in range(80):
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
+    for _ in range(160):
         logits_PV = network(source_BS, lengths_B, inputs_BT, real_P)
         optimizer.zero_grad()
         cross_entropy(logits_PV, labels_P).backward()
