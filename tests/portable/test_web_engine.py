@@ -40,7 +40,18 @@ from tests.node import WEB, run_node
 
 SCRIPTS = [
     f"{name}.js"
-    for name in ["model", "weights", "products", "encoder", "attention", "decoder", "output", "engine", "search"]
+    for name in [
+        "model",
+        "weights",
+        "cells",
+        "products",
+        "encoder",
+        "attention",
+        "decoder",
+        "output",
+        "engine",
+        "search",
+    ]
 ]
 CODE = (Path(__file__).parent / "engine_cases.js").read_text("utf-8")
 TRANSLATES = [model for model in EVERY if model.encoder.layers]
