@@ -45,7 +45,7 @@ class Cell(nn.Module):
     recurrent_dropout: float
     """Share of recurrent weights that `run` drops in training, the same at all positions (see `weight_dropped`)."""
     has_recurrent_weights: bool = True
-    """Whether there is a W_hh."""
+    """Whether there is a W_hh: gates depend on the hidden state before."""
     has_cell_state: bool = False
     """Whether the first H numbers of the cell state are one per unit."""
     zeroing_biases: tuple[float | None, ...]
@@ -111,7 +111,7 @@ class Cell(nn.Module):
         raise NotImplementedError
 
     def weights(self) -> list[Tensor]:
-        """W_ih (G, I) and W_hh (G, H), then the biases b_ih and b_hh (G,) of cells that have a fused kernel."""
+        """W_ih (G, I), then W_hh (G, H) of cells that have it, then the biases of cells that have some."""
         raise NotImplementedError
 
 
@@ -123,6 +123,7 @@ class WrappedCell(Cell):
         self.cell = cell
         self.input_size, self.hidden_size, self.blocks = cell.input_size, cell.hidden_size, cell.blocks
         self.recurrent_dropout, self.has_cell_state = cell.recurrent_dropout, cell.has_cell_state
+        self.has_recurrent_weights = cell.has_recurrent_weights
 
     @property
     def state_size(self) -> int:
