@@ -301,8 +301,7 @@ RECENT = [
     ModelConfig(
         embedding_size=4,
         encoder=EncoderConfig(cell=CellKind.slstm, layers=1, size=3, direction=Direction.reversed),
-        bridge=BridgeKind.linear,
-        decoder=DecoderConfig(cell=CellKind.sru, layers=2, size=4, input_feeding=True),
+        decoder=DecoderConfig(cell=CellKind.sru, layers=2, size=4),
         attention=AttentionKind.scaled_dot,
         attention_order=AttentionOrder.bahdanau,
     ),
