@@ -264,6 +264,7 @@ class PackedLayer:
         self, inputs_NI: Tensor, hidden_NH: Tensor, cell_NH: Tensor | None, constant_NG: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """The next hidden and cell state (N, H); ``constant_NG`` is added to the gates before their nonlinearities."""
+        assert cell_NH is not None, "an LSTM needs a cell state"
         gates_NG = self.product(torch.cat([inputs_NI, hidden_NH], dim=1))
         if constant_NG is not None:
             gates_NG += constant_NG

@@ -47,12 +47,12 @@ class EncoderLayer(nn.Module):
         """States (B, S, D) in source order, last hidden and last cell state (B, D)."""
         runs = []
         if self.forward_cell is not None:
-            states, last = self.forward_cell.run(inputs_BSE, None, padding_BS)
-            runs.append((states, last.hidden_NH, self.forward_cell.unit_state(last)))
+            states_BSH, last = self.forward_cell.run(inputs_BSE, None, padding_BS)
+            runs.append((states_BSH, last.hidden_NH, self.forward_cell.unit_state(last)))
         if self.reversed_cell is not None:
-            states, last = self.reversed_cell.run(reverse_sentences(inputs_BSE, lengths_B), None, padding_BS)
-            states = reverse_sentences(states, lengths_B)
-            runs.append((states, last.hidden_NH, self.reversed_cell.unit_state(last)))
+            states_BSH, last = self.reversed_cell.run(reverse_sentences(inputs_BSE, lengths_B), None, padding_BS)
+            states_BSH = reverse_sentences(states_BSH, lengths_B)
+            runs.append((states_BSH, last.hidden_NH, self.reversed_cell.unit_state(last)))
         states, hidden, cells = zip(*runs, strict=True)
         return (
             torch.cat(states, dim=-1),

@@ -91,7 +91,7 @@ class MLSTM(StackedCell):
     def memory(self, cell_NC: Tensor) -> MatrixMemory:
         """The memory of a cell state."""
         heads, size = self.heads, self.head_size
-        memory, key, weight = cell_NC.split([heads * size * size, heads * size, heads], dim=1)
+        memory, key, weight = torch.split_with_sizes(cell_NC, [heads * size * size, heads * size, heads], dim=1)
         return MatrixMemory(memory.view(-1, heads, size, size), key.view(-1, heads, size), weight)
 
     def advance(self, sums_NG: Tensor, state: CellState) -> tuple[CellState, Gates]:
@@ -130,8 +130,10 @@ class MLSTM(StackedCell):
             padding_N1T = padding_NT.unsqueeze(1)
             i_NMT, log_f_NMT = i_NMT.masked_fill(padding_N1T, CLOSED), log_f_NMT.masked_fill(padding_N1T, 0)
         reads = []
-        for chunk in zip(*(part.split(CHUNK, dim=2) for part in (q, k, v, i_NMT, log_f_NMT)), strict=True):
-            read_NMJP, memory = self._chunk(*chunk, memory)
+        for begin in range(0, sums_NTG.size(1), CHUNK):
+            chunk = slice(begin, begin + CHUNK)
+            qkv_NMJP = q[:, :, chunk], k[:, :, chunk], v[:, :, chunk]
+            read_NMJP, memory = self._chunk(*qkv_NMJP, i_NMT[:, :, chunk], log_f_NMT[:, :, chunk], memory)
             reads.append(read_NMJP)
         states_NTH = o_NTH * torch.cat(reads, dim=2).transpose(1, 2).flatten(2)
         return padded_result(states_NTH, padding_NT, self.packed(memory))
@@ -163,7 +165,7 @@ class MLSTM(StackedCell):
 
     def _split(self, sums_XG: Tensor) -> list[Tensor]:
         """q, k and v (..., M, P), o (..., H), i and f (..., M)."""
-        *qkv, o, i, f = sums_XG.split([self.hidden_size] * 4 + [self.heads] * 2, dim=-1)
+        *qkv, o, i, f = torch.split_with_sizes(sums_XG, [self.hidden_size] * 4 + [self.heads] * 2, dim=-1)
         q, k, v = (part.unflatten(-1, (self.heads, self.head_size)) for part in qkv)
         return [q, k * self.head_size**-0.5, v, o.sigmoid(), i, f]
 
