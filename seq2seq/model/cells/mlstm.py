@@ -166,7 +166,7 @@ class MLSTM(StackedCell):
     def _split(self, sums_XG: Tensor) -> list[Tensor]:
         """q, k and v (..., M, P), o (..., H), i and f (..., M)."""
         *qkv, o, i, f = torch.split_with_sizes(sums_XG, [self.hidden_size] * 4 + [self.heads] * 2, dim=-1)
-        q, k, v = (part.unflatten(-1, (self.heads, self.head_size)) for part in qkv)
+        q, k, v = (part.view(*part.shape[:-1], self.heads, self.head_size) for part in qkv)
         return [q, k * self.head_size**-0.5, v, o.sigmoid(), i, f]
 
 
