@@ -84,7 +84,7 @@ def model_configs(draw: st.DrawFn) -> ModelConfig:
     same = copies or attention is AttentionKind.dot
     decoder_cell, input_feeding = draw(cells), attends and draw(st.booleans())
     # An unbounded cell with input feeding would overflow.
-    grows = decoder_cell is CellKind.rnn_relu and input_feeding
+    grows = not decoder_cell.traits.bounded and input_feeding
     decoder = DecoderConfig(
         cell=decoder_cell,
         layers=decoder_layers,
@@ -277,4 +277,50 @@ ARRANGEMENTS = [
     ),
 ]
 
-EVERY = [*SAMPLES, *ARRANGEMENTS]
+# These have every cell of seq2seq.model.cells once on each side.
+RECENT = [
+    ModelConfig(
+        embedding_size=5,
+        encoder=EncoderConfig(cell=CellKind.ssru, layers=3, size=4, direction=Direction.gnmt, residual_from=3),
+        decoder=DecoderConfig(cell=CellKind.mlstm, layers=2, size=6),
+        attention=AttentionKind.general,
+    ),
+    ModelConfig(
+        embedding_size=5,
+        encoder=EncoderConfig(cell=CellKind.min_lstm, layers=2, size=4, direction=Direction.alternating),
+        decoder=DecoderConfig(cell=CellKind.ssru, layers=3, size=5, residual_from=2),
+        attention=AttentionKind.additive,
+        tying=Tying.none,
+    ),
+    ModelConfig(
+        embedding_size=4,
+        encoder=EncoderConfig(cell=CellKind.mlstm, layers=2, size=6),
+        summary=Summary.max_mean,
+        decoder=DecoderConfig(cell=CellKind.slstm, layers=2, size=5, feed_context=True),
+    ),
+    ModelConfig(
+        embedding_size=4,
+        encoder=EncoderConfig(cell=CellKind.slstm, layers=1, size=3, direction=Direction.reversed),
+        decoder=DecoderConfig(cell=CellKind.sru, layers=2, size=4),
+        attention=AttentionKind.scaled_dot,
+        attention_order=AttentionOrder.bahdanau,
+    ),
+    ModelConfig(
+        embedding_size=5,
+        encoder=EncoderConfig(cell=CellKind.sru, layers=2, size=3, residual_from=2),
+        bridge=BridgeKind.zero,
+        decoder=DecoderConfig(cell=CellKind.min_gru, layers=2, size=6, feed_context=True, readout_sees_input=True),
+        tying=Tying.all,
+    ),
+    ModelConfig(
+        embedding_size=4,
+        encoder=EncoderConfig(cell=CellKind.min_gru, layers=1, size=4, direction=Direction.forward),
+        bridge=BridgeKind.copy,
+        decoder=DecoderConfig(cell=CellKind.min_lstm, layers=1, size=4, readout=Readout.maxout),
+        attention=AttentionKind.general,
+        attention_order=AttentionOrder.luong,
+        copy=CopyKind.pointer,
+    ),
+]
+
+EVERY = [*SAMPLES, *ARRANGEMENTS, *RECENT]

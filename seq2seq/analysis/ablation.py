@@ -29,12 +29,9 @@ from seq2seq.data.batch import batches_by_length
 from seq2seq.inference.member import Member
 from seq2seq.metrics.score import bleu
 from seq2seq.model import Network
-from seq2seq.model.cell import GRU, LSTM, Cell, LayerNormLSTM
+from seq2seq.model.cell import Cell
 from seq2seq.search import SearchConfig, search
 from seq2seq.tokenizer.protection import protected_pairs
-
-CLOSED = -1e4
-"""A gate input whose sigmoid is exactly 0."""
 
 
 class Unit(NamedTuple):
@@ -124,7 +121,8 @@ class Ablator:
         cell = cell_at(self.network, unit.location)
         before = [parameter.detach().clone() for parameter in cell.parameters()]
         try:
-            zero_unit(cell, unit.number)
+            with torch.no_grad():
+                cell.zero_unit(unit.number)
             yield
         finally:
             with torch.no_grad():
@@ -186,32 +184,3 @@ def cell_at(network: Network, location: CellLocation) -> Cell:
     if not isinstance(cell, Cell):
         raise KeyError(str(location))
     return cell
-
-
-@torch.no_grad()
-def zero_unit(cell: Cell, unit: int) -> None:
-    """Change a cell's weights so that a unit's hidden and cell states are 0 after every step.
-
-    The forget and output gates of an LSTM are closed and its candidate is 0. The update gate of a GRU is closed and its
-    candidate is 0. The pre-activation of an RNN is 0. The recurrence also ignores the unit's initial state.
-    """
-    size = cell.hidden_size
-    cell.weights()[1][:, unit] = 0
-    if isinstance(cell, LayerNormLSTM):
-        for block, bias in ((1, CLOSED), (2, 0.0), (3, CLOSED)):
-            cell.gate_norm.weight[block * size + unit] = 0
-            cell.gate_norm.bias[block * size + unit] = bias
-        return
-    zeroed: tuple[int, ...] = (0,)
-    closed: tuple[int, ...] = ()
-    if isinstance(cell, LSTM):  # input, forget, candidate, output
-        zeroed, closed = (1, 2, 3), (1, 3)
-    elif isinstance(cell, GRU):  # reset, update, candidate
-        zeroed, closed = (1, 2), (1,)
-    W_ih, W_hh, b_ih, b_hh = cell.weights()
-    for block in zeroed:
-        row = block * size + unit
-        for weight in (W_ih, W_hh, b_ih, b_hh):
-            weight[row] = 0
-        if block in closed:
-            b_ih[row] = CLOSED

@@ -110,6 +110,7 @@ class CellStep(NamedTuple):
 
     gates: Gates
     state: CellState
+    """Its cell state is `Cell.unit_state`."""
 
 
 class LayerRecord(NamedTuple):
@@ -117,7 +118,10 @@ class LayerRecord(NamedTuple):
 
     location: CellLocation
     gates: dict[str, Tensor]
-    """(B, T, H) each: input, forget, candidate and output of an LSTM; reset, update and candidate of a GRU."""
+    """(B, T, H) each: input, forget, candidate and output of an LSTM; reset, update and candidate of a GRU.
+
+    Other cells have those of these names that their equations have.
+    """
     hidden_BTH: Tensor
     cell_BTH: Tensor | None
     """None for a cell without a cell state."""
@@ -149,7 +153,7 @@ class RecordingCell(WrappedCell):
     def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
         """Run and record one position."""
         state, gates = self.cell.step(inputs_NI, state, weights)
-        self.steps.append(CellStep(gates, state))
+        self.steps.append(CellStep(gates, CellState(state.hidden_NH, self.cell.unit_state(state))))
         return state, gates
 
     def run(

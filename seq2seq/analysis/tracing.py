@@ -166,7 +166,7 @@ def _arrays(
         ),
         strict=True,
     )
-    weights, cells = replayed.decoded.weights_NTS, replayed.initial.cell_LNH
+    weights, cells = replayed.decoded.weights_NTS, _initial_cells(network, replayed)
     arrays = {
         "context": _copied(replayed.memory.context_BD[0]),
         "initial_hidden": _copied(replayed.initial.hidden_LNH[:, 0]),
@@ -178,6 +178,14 @@ def _arrays(
         "alternative_log_probabilities": _copied(torch.cat(values)),
     }
     return arrays, tuple(map(_layer, replayed.layers))
+
+
+def _initial_cells(network: Network, replayed: Replay) -> Tensor | None:
+    """The decoder's initial cell states of one number per unit (L, 1, H); None for cells without one."""
+    hidden_LNH, cell_LNH, *_ = replayed.initial
+    if cell_LNH is None or not network.config.decoder.cell.has_cell_state:
+        return None
+    return cell_LNH[..., : hidden_LNH.size(2)]
 
 
 def _copied_share(network: Network, replayed: Replay) -> Tensor | None:

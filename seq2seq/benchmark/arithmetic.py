@@ -8,17 +8,16 @@ moments, and logits. Other activations may stay in a cache and are not counted. 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import gcd
 from typing import NamedTuple
 
 from seq2seq.data.batch import Batch
+from seq2seq.model.cells.mlstm import HEADS
 from seq2seq.model.choices import AttentionKind, AttentionOrder, BridgeKind, CellKind, CopyKind, Tying
 from seq2seq.model.config import ModelConfig
 
 FLOAT = 4
 """Bytes of a float32, the type of weights, gradients and moments."""
-
-BLOCKS = {CellKind.lstm: 4, CellKind.layer_norm_lstm: 4, CellKind.gru: 3, CellKind.rnn_tanh: 1, CellKind.rnn_relu: 1}
-"""Number of gates and candidates of a cell."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,11 @@ def forward_operations(config: ModelConfig, vocabulary: int) -> Operations:
     width = config.context_width if config.decoder.feed_context else 0
     shared = 0 if readout is None else 2 * width * readout[1]
     gate = 2 * config.feature_size if config.copy is CopyKind.pointer else 0
-    fed = 2 * BLOCKS[config.decoder.cell] * config.decoder.size * width if config.decoder.cell is CellKind.lstm else 0
+    fed = (
+        cell(config.decoder.cell, width, config.decoder.size, with_state=False)
+        if config.decoder.cell.traits.packed
+        else 0
+    )
     return Operations(
         encoder=encoder_operations(config),
         bridge=bridge_operations(config) + shared + fed,
@@ -90,9 +93,14 @@ def forward_operations(config: ModelConfig, vocabulary: int) -> Operations:
     )
 
 
-def cell(kind: CellKind, inputs: int, size: int) -> int:
-    """One time step of one row: every gate and candidate from input and state."""
-    return 2 * BLOCKS[kind] * size * (inputs + size)
+def cell(kind: CellKind, inputs: int, size: int, with_state: bool = True) -> int:
+    """One time step of one row: every gate and candidate from input and state.
+
+    Products of the matrix memory of an mLSTM, which has no weights, are not counted.
+    """
+    traits = kind.traits
+    rows = traits.blocks * size + (2 * gcd(size, HEADS) if kind is CellKind.mlstm else 0)
+    return 2 * rows * (inputs + (size if traits.has_recurrent_weights and with_state else 0))
 
 
 def encoder_operations(config: ModelConfig) -> int:
@@ -114,7 +122,7 @@ def bridge_operations(config: ModelConfig) -> int:
     cells = summaries
     if config.encoder.cell.has_cell_state:
         cells = [config.encoder.layer_width(layer) for layer in layers]
-    inputs = sum(summaries) + (sum(cells) if config.decoder.cell.has_cell_state else 0)
+    inputs = sum(summaries) + (sum(cells) if config.decoder.cell.traits.starts_from_cell_state else 0)
     return 2 * inputs * config.decoder.size
 
 

@@ -12,7 +12,6 @@ from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import DataConfig
 from seq2seq.errors import ConfigError
 from seq2seq.model import AttentionKind, BridgeKind, ModelConfig
-from seq2seq.model.choices import CellKind
 from seq2seq.settings import override_value, walk
 from seq2seq.training.config import Average, RiskKind
 
@@ -101,7 +100,6 @@ def _of_a_language_model() -> Iterator[Condition]:
 
 def _of_the_model(model: ModelConfig) -> Iterator[Condition]:
     attends, starts_from_zero = model.attention is not AttentionKind.none, model.bridge is BridgeKind.zero
-    lstm = (CellKind.lstm, CellKind.layer_norm_lstm)
     cells = [part.cell for part in (model.encoder, model.decoder) if part.layers > 0]
     yield Condition(("model.attention_order",), not attends, "without attention", "model.attention=additive")
     yield Condition(
@@ -110,8 +108,14 @@ def _of_the_model(model: ModelConfig) -> Iterator[Condition]:
     yield Condition(("model.bridge_shared",), starts_from_zero, "with model.bridge=zero", "model.bridge=tanh")
     yield Condition(
         ("model.forget_bias",),
-        not any(cell in lstm for cell in cells),
+        not any(cell.traits.has_forget_gate for cell in cells),
         "in cells without a forget gate",
+        "model.decoder.cell=lstm",
+    )
+    yield Condition(
+        ("model.recurrent_dropout",),
+        not any(cell.traits.has_recurrent_weights for cell in cells),
+        "in cells without recurrent weights",
         "model.decoder.cell=lstm",
     )
     yield Condition(

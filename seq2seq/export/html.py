@@ -29,7 +29,17 @@ SERVICE_WORKER = "service_worker.js"
 MANIFEST = "manifest.webmanifest"
 
 WORKER_SCRIPTS = (
-    *("model.js", "weights.js", "products.js", "encoder.js", "attention.js", "decoder.js", "output.js", "engine.js"),
+    *(
+        "model.js",
+        "weights.js",
+        "cells.js",
+        "products.js",
+        "encoder.js",
+        "attention.js",
+        "decoder.js",
+        "output.js",
+        "engine.js",
+    ),
     *("search.js", "sentencepiece.js", "text.js", "worker.js"),
 )
 """Joined in this order, they are the script of the page's worker."""

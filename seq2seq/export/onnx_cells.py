@@ -7,12 +7,15 @@ N rows, S source positions, I input width, H units, G = blocks · H rows of the 
 """
 
 from collections.abc import Sequence
+from math import gcd
 from typing import Any, NamedTuple
 
 import numpy as np
 from onnx import TensorProto
 
 from seq2seq.export.onnx_builder import GraphBuilder, Part
+from seq2seq.export.onnx_stacked import EQUATIONS, CellState
+from seq2seq.model.cells.mlstm import HEADS
 from seq2seq.model.choices import CellKind
 from seq2seq.portable.folder import SCALES
 
@@ -21,14 +24,6 @@ EPSILON = 1e-5
 
 BLOCKS = {"LSTM": [0, 3, 1, 2], "GRU": [1, 0, 2], "RNN": [0]}
 """The blocks of torch's stacked weights in the order of ONNX: LSTM i, o, f, g and GRU z, r, n."""
-
-
-class CellState(NamedTuple):
-    """Names of the state that a cell passes from one position to the next."""
-
-    hidden_NH: str
-    cell_NH: str = ""
-    """Empty for cells without a cell state."""
 
 
 class Cell(NamedTuple):
@@ -43,32 +38,55 @@ class Cell(NamedTuple):
     @property
     def gates(self) -> int:
         """Rows G of the stacked weights."""
-        return self.size * (4 if self.kind.has_cell_state else 3 if self.kind is CellKind.gru else 1)
+        heads = gcd(self.size, HEADS) if self.kind is CellKind.mlstm else 0
+        return self.size * self.kind.traits.blocks + 2 * heads
+
+    @property
+    def state_size(self) -> int:
+        """Width of the cell state; 0: there is none."""
+        if self.kind in EQUATIONS:
+            return EQUATIONS[self.kind].state_size(self.size)
+        return self.size if self.kind.has_cell_state else 0
 
     def parameter(self, name: str) -> str:
         """The name of a parameter; those of torch's own modules have a suffix."""
-        suffix = "" if self.kind is CellKind.layer_norm_lstm else "_l0"
+        suffix = "" if self.kind is CellKind.layer_norm_lstm or self.kind in EQUATIONS else "_l0"
         return f"{self.module}.{name}{suffix}"
 
     def bias(self, graph: GraphBuilder) -> str:
         """What the gates are added to: both biases where they are only summed; empty if there is none."""
         if self.kind is CellKind.layer_norm_lstm:
             return ""
+        if self.kind in EQUATIONS:
+            return graph.parameter(f"{self.module}.bias")
         input_bias = graph.parameter(self.parameter("bias_ih"))
         if self.kind is CellKind.gru:  # the other bias is multiplied by the reset gate
             return input_bias
         return graph.derive(f"{self.module}.bias", "Add", input_bias, graph.parameter(self.parameter("bias_hh")))
 
 
-def input_product(graph: GraphBuilder, cell: Cell, parts: Sequence[Part], columns: slice | None = None) -> str:
-    """The part (N, G) of the gates' sums that does not depend on the state, biases included."""
-    return graph.linear(cell.parameter("weight_ih"), parts, cell.bias(graph), columns, name="input_gates")
+def input_product(
+    graph: GraphBuilder, cell: Cell, parts: Sequence[Part], columns: slice | None = None, added: str | None = None
+) -> str:
+    """The part (N, G) of the gates' sums that does not depend on the state, with ``added`` in place of the biases."""
+    added = cell.bias(graph) if added is None else added
+    if cell.kind is not CellKind.mlstm:
+        return graph.linear(cell.parameter("weight_ih"), parts, added, columns, name="input_gates")
+    names = [cell.parameter("weight_ih"), cell.parameter("weight_gates")]
+    products = [graph.linear(name, parts, "", columns, name="input_gates") for name in names]
+    return graph.add("Add", graph.concatenated(products), added)
 
 
 def step(graph: GraphBuilder, cell: Cell, products_NG: str, state: CellState, bounded: bool) -> CellState:
     """Compute one position from the `input_product`; ``bounded``: whether the hidden state lies in [-1, 1]."""
     hidden = [Part(state.hidden_NH, cell.size, bounded)]
     weight = cell.parameter("weight_hh")
+    if cell.kind in EQUATIONS:
+        if cell.kind.traits.has_recurrent_weights:
+            products_NG = graph.linear(weight, hidden, products_NG, name="gates")
+        if cell.kind is CellKind.sru:
+            products_NG = _with_peephole(graph, cell, products_NG, state.cell_NC)
+        return EQUATIONS[cell.kind].advance(graph, products_NG, state, cell.size)
     if cell.kind is CellKind.gru:
         gates_NG = graph.linear(weight, hidden, graph.parameter(cell.parameter("bias_hh")), name="hidden_gates")
         return _gru(graph, products_NG, gates_NG, state.hidden_NH)
@@ -79,12 +97,24 @@ def step(graph: GraphBuilder, cell: Cell, products_NG: str, state: CellState, bo
         gates_NG = _normalized(graph, gates_NG, f"{cell.module}.gate_norm", 4, cell.size)
     i, f, g, o = graph.split("Split", gates_NG, outputs=4, num_outputs=4, axis=1)
     i, f, o = (graph.add("Sigmoid", gate) for gate in (i, f, o))
-    kept, added = graph.add("Mul", f, state.cell_NH), graph.add("Mul", i, graph.add("Tanh", g))
+    kept, added = graph.add("Mul", f, state.cell_NC), graph.add("Mul", i, graph.add("Tanh", g))
     cell_NH = graph.add("Add", kept, added, name="cell")
     shown = cell_NH
     if cell.kind is CellKind.layer_norm_lstm:
         shown = _normalized(graph, cell_NH, f"{cell.module}.cell_norm", 1, cell.size)
     return CellState(graph.add("Mul", o, graph.add("Tanh", shown), name="hidden"), cell_NH)
+
+
+def start(graph: GraphBuilder, cell: Cell, state: CellState) -> CellState:
+    """The state before the first position, from the bridge's vectors (1, H)."""
+    return EQUATIONS[cell.kind].start(graph, state, cell.size) if cell.kind in EQUATIONS else state
+
+
+def _with_peephole(graph: GraphBuilder, cell: Cell, sums_NG: str, cell_NH: str) -> str:
+    """Add v_f · c and v_r · c to the second and third block of the sums."""
+    both = graph.add("Mul", graph.concatenated([cell_NH, cell_NH]), graph.parameter(f"{cell.module}.peephole"))
+    padded = graph.add("Pad", both, graph.integers(0, cell.size, 0, cell.size))
+    return graph.add("Add", sums_NG, padded)
 
 
 def _gru(graph: GraphBuilder, inputs_NG: str, gates_NG: str, hidden_NH: str) -> CellState:
@@ -114,7 +144,7 @@ def run(graph: GraphBuilder, cell: Cell, inputs_SI: Part, reverse: bool) -> tupl
         Hidden states (S, H) in the order of the sentence, and the state (1, H) after the last position read.
     """
     with graph.module(cell.module):
-        if cell.kind is CellKind.layer_norm_lstm:
+        if cell.kind is CellKind.layer_norm_lstm or cell.kind in EQUATIONS:
             return _scan(graph, cell, inputs_SI, reverse)
         return _fused(graph, cell, inputs_SI, reverse)
 
@@ -157,23 +187,35 @@ def _reordered(graph: GraphBuilder, stacked: str, blocks: Sequence[int], shape: 
 def _scan(graph: GraphBuilder, cell: Cell, inputs_SI: Part, reverse: bool) -> tuple[str, CellState]:
     """A Scan over `step`; only the products of the inputs are computed at once."""
     products_SG = graph.add("Unsqueeze", input_product(graph, cell, [inputs_SI]), graph.integers(1))
-    names = ["hidden", "cell"][: 2 if cell.kind.has_cell_state else 1]
+    widths = {"hidden": cell.size, **({"cell": cell.state_size} if cell.state_size else {})}
     body = GraphBuilder(graph.tensors, graph)
-    shape = [1, cell.size]
-    before = [body.input(f"{graph.scope}/{name}_before", TensorProto.FLOAT, shape) for name in names]
+    before = [
+        body.input(f"{graph.scope}/{name}_before", TensorProto.FLOAT, [1, width]) for name, width in widths.items()
+    ]
     products_1G = body.input(f"{graph.scope}/gates_now", TensorProto.FLOAT, [1, cell.gates])
     after = step(body, cell, products_1G, CellState(*before), bounded=False)
-    for value, name in zip([*after][: len(names)], names, strict=True):
-        body.output(value, f"{graph.scope}/{name}_after", TensorProto.FLOAT, shape)
-    body.output(after.hidden_NH, f"{graph.scope}/state_now", TensorProto.FLOAT, shape)
-    zeros = [graph.zeros(cell.size)] * len(names)
+    for value, (name, width) in zip(after, widths.items(), strict=False):
+        body.output(value, f"{graph.scope}/{name}_after", TensorProto.FLOAT, [1, width])
+    body.output(after.hidden_NH, f"{graph.scope}/state_now", TensorProto.FLOAT, [1, cell.size])
+    zeros = [graph.zeros(width) for width in widths.values()]
     backward = [int(reverse)]
     *last, states_S1H = graph.split(
         *("Scan", *zeros, products_SG),
-        outputs=len(names) + 1,
+        outputs=len(widths) + 1,
         body=body.graph(f"{cell.module}.step"),
         num_scan_inputs=1,
         scan_input_directions=backward,
         scan_output_directions=backward,
     )
     return graph.add("Squeeze", states_S1H, graph.integers(1), name="states"), CellState(*last)
+
+
+def unit_state(graph: GraphBuilder, cell: Cell, state: CellState) -> str:
+    """The cell state (1, H) of one number per unit; empty for cells without one."""
+    if not cell.kind.has_cell_state:
+        return ""
+    if cell.state_size == cell.size:
+        return state.cell_NC
+    return graph.split(
+        "Split", state.cell_NC, graph.integers(cell.size, cell.state_size - cell.size), outputs=2, axis=1
+    )[0]

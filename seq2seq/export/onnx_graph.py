@@ -22,9 +22,10 @@ from seq2seq.errors import ConfigError
 from seq2seq.export import onnx_attention, onnx_pointer
 from seq2seq.export.onnx_attention import NOTHING_ATTENDED
 from seq2seq.export.onnx_builder import GraphBuilder, Part, StoredTensor, stored_tensors
-from seq2seq.export.onnx_cells import Cell, CellState, input_product, run, step
-from seq2seq.inference.products import context_bounded, features_bounded, outputs_bounded, start_bounded
-from seq2seq.model.choices import AttentionKind, AttentionOrder, BridgeKind, CellKind, CopyKind, Readout, Summary
+from seq2seq.export.onnx_cells import Cell, input_product, run, start, step, unit_state
+from seq2seq.export.onnx_stacked import CellState
+from seq2seq.inference.products import context_bounded, features_bounded, outputs_bounded, start_bounded, states_bounded
+from seq2seq.model.choices import AttentionKind, AttentionOrder, BridgeKind, CopyKind, Readout, Summary
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.encoder import directions
 from seq2seq.portable.folder import ENCODER_GRAPH, SCALES, STEP_GRAPH, WEIGHTS
@@ -116,11 +117,13 @@ def _encoder_layer(graph: GraphBuilder, config: ModelConfig, depth: int, inputs_
     ):
         if reads:
             cell = Cell(encoder.cell, f"encoder.layers.{depth}.{name}", encoder.size)
-            runs.append(run(graph, cell, inputs_SI, reverse))
-    states_SD = graph.concatenated([states for states, _ in runs])
-    cell_1D = graph.concatenated([state.cell_NH for _, state in runs]) if encoder.cell.has_cell_state else ""
+            states_SH, last = run(graph, cell, inputs_SI, reverse)
+            runs.append((states_SH, last.hidden_NH, unit_state(graph, cell, last)))
+    states_SD, hidden_1D, cell_1D = (
+        graph.concatenated(values) if values[0] else "" for values in zip(*runs, strict=True)
+    )
     if config.summary is Summary.last:
-        return states_SD, graph.concatenated([state.hidden_NH for _, state in runs]), cell_1D
+        return states_SD, hidden_1D, cell_1D
     pools = {Summary.max: ["ReduceMax"], Summary.mean: ["ReduceMean"]}.get(config.summary, ["ReduceMax", "ReduceMean"])
     pooled = [graph.add(pool, states_SD, graph.integers(0), keepdims=1) for pool in pools]
     return states_SD, graph.concatenated(pooled), cell_1D
@@ -128,10 +131,14 @@ def _encoder_layer(graph: GraphBuilder, config: ModelConfig, depth: int, inputs_
 
 def _start(graph: GraphBuilder, config: ModelConfig, hidden: Sequence[str], cells: Sequence[str]) -> None:
     """Write the initial state: hidden and cell states from the bridge, then zeros for what is fed."""
+    decoder = config.decoder
     with graph.module("bridge"):
-        parts = _bridge(graph, config, hidden, "hidden_maps")
-        if config.decoder.cell.has_cell_state:
-            parts += _bridge(graph, config, cells, "cell_maps")
+        bridged = [_bridge(graph, config, hidden, "hidden_maps")]
+        if decoder.cell.traits.starts_from_cell_state:
+            bridged.append(_bridge(graph, config, cells, "cell_maps"))
+        cell = Cell(decoder.cell, "decoder", decoder.size)
+        states = [start(graph, cell, CellState(*vectors)) for vectors in zip(*bridged, strict=True)]
+        parts = [state.hidden_NH for state in states] + [state.cell_NC for state in states if state.cell_NC]
         fed = fed_size(config)
         if fed:
             parts.append(graph.zeros(fed))
@@ -181,7 +188,8 @@ def fed_size(config: ModelConfig) -> int:
 def state_size(config: ModelConfig) -> int:
     """Width Z of a row's state: hidden states of all layers, cell states of all layers, what is fed."""
     decoder = config.decoder
-    return decoder.layers * decoder.size * (2 if decoder.cell.has_cell_state else 1) + fed_size(config)
+    cell = Cell(decoder.cell, "decoder", decoder.size)
+    return decoder.layers * (cell.size + cell.state_size) + fed_size(config)
 
 
 def step_graph(config: ModelConfig, tensors: Mapping[str, StoredTensor]) -> ModelProto:
@@ -215,8 +223,9 @@ class DecoderState(NamedTuple):
     def read(cls, graph: GraphBuilder, config: ModelConfig) -> "DecoderState":
         """Declare the state as inputs of the graph."""
         decoder, fed = config.decoder, fed_size(config)
-        several = decoder.layers * (2 if decoder.cell.has_cell_state else 1)
-        sizes = [decoder.size] * several + ([fed] if fed else [])
+        cell_size = Cell(decoder.cell, "decoder", decoder.size).state_size
+        sizes = [decoder.size] * decoder.layers + ([cell_size] * decoder.layers if cell_size else [])
+        several, sizes = len(sizes), sizes + ([fed] if fed else [])
         state_NZ = graph.input(STATE[0], FLOAT, ["N", sum(sizes)])
         with graph.module("decoder"):
             parts = graph.split("Split", state_NZ, graph.integers(*sizes), outputs=len(sizes), axis=1, name="before")
@@ -271,13 +280,11 @@ def decoder_layer(
 ) -> CellState:
     """The next state of a layer; the first one's product with a fed context vector is in the memory."""
     cell = Cell(config.decoder.cell, f"decoder.layers.{depth}", config.decoder.size)
-    bounded = start_bounded(config) and cell.kind is not CellKind.rnn_relu
+    bounded = start_bounded(config) and states_bounded(config)
     with graph.module(cell.module):
         if depth == 0 and config.decoder.feed_context:
             gates_1G = graph.input("gates", FLOAT, [1, cell.gates])
-            products_NG = graph.linear(
-                cell.parameter("weight_ih"), parts, gates_1G, slice(0, config.embedding_size), name="input_gates"
-            )
+            products_NG = input_product(graph, cell, parts, slice(0, config.embedding_size), gates_1G)
         else:
             products_NG = input_product(graph, cell, parts)
         return step(graph, cell, products_NG, before, bounded)

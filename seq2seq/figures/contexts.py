@@ -73,8 +73,8 @@ def sentence_vectors(system: System, sentences: Sequence[str]) -> Tensor:
             f"{system.folder} has attention and a zero initial state (model.bridge=zero), so no vector represents a "
             f"sentence: give a run without attention, or leave figure contexts out"
         )
-    states_ZBH = state.hidden_LNH if state.cell_LNH is None else torch.cat([state.hidden_LNH, state.cell_LNH])
-    return states_ZBH.transpose(0, 1).flatten(1).double().cpu()
+    parts = [part.transpose(0, 1).flatten(1) for part in (state.hidden_LNH, state.cell_LNH) if part is not None]
+    return torch.cat(parts, dim=1).double().cpu()
 
 
 def principal_components(vectors_BD: Tensor, count: int) -> tuple[Tensor, Tensor]:

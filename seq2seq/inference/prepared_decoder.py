@@ -1,13 +1,16 @@
 """The decoder as search runs it: one token per row and step, with weights packed for that.
 
-`PreparedDecoder` computes what `Decoder.forward` computes for one position. A decoder of LSTM layers without sequential
-attention runs on packed weights (`PackedDecoder`): both products of an LSTM layer are one, there is no dropout, and a
-fixed context vector is multiplied once per sentence. Other decoders run their own code (`PlainDecoder`).
+`PreparedDecoder` computes what `Decoder.forward` computes for one position. A decoder of LSTM layers, or of those in
+`seq2seq.model.cells`, without sequential attention runs on packed weights (`PackedDecoder`): all products of a layer
+are one, there is no dropout, and a fixed context vector is multiplied once per sentence. Other decoders run their own
+code (`PlainDecoder`).
 
 B sentences, K beam rows of a sentence, N = B·K rows, S source positions, E embedding width, D width of the context,
-H units, L layers, F width of the features, G = 4H gates, V vocabulary size, U tokens of a shortlist.
+H units, C width of a cell state, L layers, F width of the features, G gates (an LSTM: 4H), V vocabulary size, U tokens
+of a shortlist.
 """
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import NamedTuple
 
@@ -24,10 +27,11 @@ from seq2seq.inference.products import (
     make_product,
     outputs_bounded,
     start_bounded,
+    states_bounded,
 )
 from seq2seq.model.attention import AttentionMemory
-from seq2seq.model.cell import Cell
-from seq2seq.model.choices import CellKind
+from seq2seq.model.cell import LSTM, Cell, CellState
+from seq2seq.model.cells.stacked import StackedCell
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.decoder import Memory, State, concatenated, maxout
 from seq2seq.model.network import Network
@@ -73,32 +77,47 @@ class PreparedState(NamedTuple):
     """A `State` in as few tensors as possible, because search reorders all of them in every step."""
 
     states_ZNH: Tensor
-    """Hidden states of all layers, then their cell states, if any."""
+    """Hidden states of all layers, then their cell states, if these are as wide."""
     fed_NX: Tensor | None
     coverage_NS: Tensor | None
+    wide_LNC: Tensor | None = None
+    """Cell states of another width."""
 
     @classmethod
     def of(cls, state: State) -> "PreparedState":
         """Pack a state."""
         hidden, cell, fed, coverage = state
+        if cell is not None and cell.size(2) != hidden.size(2):
+            return cls(hidden, fed, coverage, cell)
         return cls(hidden if cell is None else torch.cat([hidden, cell]), fed, coverage)
+
+    @classmethod
+    def of_layers(cls, layers: Sequence[CellState]) -> "PreparedState":
+        """Pack the states of all layers, if nothing else is passed on."""
+        hidden = [state.hidden_NH for state in layers]
+        cells = [state.cell_NH for state in layers if state.cell_NH is not None]
+        if cells and cells[0].size(1) != hidden[0].size(1):
+            return cls(torch.stack(hidden), None, None, torch.stack(cells))
+        return cls(torch.stack([*hidden, *cells]), None, None)
 
     def unpacked(self, layers: int) -> State:
         """The inverse of `of`, for this many layers."""
         hidden, cell = self.states_ZNH.tensor_split([layers])
-        return State(hidden, cell if len(cell) else None, self.fed_NX, self.coverage_NS)
+        return State(hidden, cell if len(cell) else self.wide_LNC, self.fed_NX, self.coverage_NS)
 
     def select(self, rows_N: Tensor) -> "PreparedState":
         """The state of these rows, in this order."""
-        fed, coverage = (None if part is None else part.index_select(0, rows_N) for part in self[1:])
-        return PreparedState(self.states_ZNH.index_select(1, rows_N), fed, coverage)
+        fed, coverage = (None if part is None else part.index_select(0, rows_N) for part in self[1:3])
+        wide = None if self.wide_LNC is None else self.wide_LNC.index_select(1, rows_N)
+        return PreparedState(self.states_ZNH.index_select(1, rows_N), fed, coverage, wide)
 
     def repeated(self, times: int, dtype: torch.dtype) -> "PreparedState":
         """Repeat every row, and convert to ``dtype``; coverage keeps its type."""
         states_ZNH = self.states_ZNH.to(dtype).repeat_interleave(times, dim=1)
         fed = None if self.fed_NX is None else self.fed_NX.to(dtype).repeat_interleave(times, dim=0)
         coverage = None if self.coverage_NS is None else self.coverage_NS.repeat_interleave(times, dim=0)
-        return PreparedState(states_ZNH, fed, coverage)
+        wide = None if self.wide_LNC is None else self.wide_LNC.to(dtype).repeat_interleave(times, dim=1)
+        return PreparedState(states_ZNH, fed, coverage, wide)
 
 
 class Vocabulary(NamedTuple):
@@ -224,9 +243,9 @@ class PlainDecoder:
 
 
 def can_pack(config: ModelConfig) -> bool:
-    """Whether `PackedDecoder` can run a decoder: LSTM layers, and no input depends on the previous output."""
+    """Whether `PackedDecoder` can run a decoder: one of its cells, and no input depends on the previous output."""
     sequential = sequential_decoder_settings(config) or sequential_attention_settings(config)
-    return config.decoder.cell is CellKind.lstm and not sequential
+    return config.decoder.cell.traits.packed and not sequential
 
 
 class PackedLayer:
@@ -235,22 +254,55 @@ class PackedLayer:
     i, f, o = sigmoid, g = tanh of W [x; h] + b;  c' = f · c + i · g;  h' = o · tanh(c').
     """
 
-    def __init__(self, cell: Cell, input_weight_GI: Tensor, precision: InferencePrecision) -> None:
+    def __init__(self, cell: LSTM, input_weight_GI: Tensor, precision: InferencePrecision) -> None:
         _, hidden_weight_GH, input_bias_G, hidden_bias_G = cell.weights()
         weight_GX = torch.cat([input_weight_GI, hidden_weight_GH], dim=1)
         bias_G = input_bias_G + hidden_bias_G
         self.product = make_product(double_candidate(weight_GX), double_candidate(bias_G), precision)
 
     def __call__(
-        self, inputs_NI: Tensor, hidden_NH: Tensor, cell_NH: Tensor, constant_NG: Tensor | None
+        self, inputs_NI: Tensor, hidden_NH: Tensor, cell_NH: Tensor | None, constant_NG: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         """The next hidden and cell state (N, H); ``constant_NG`` is added to the gates before their nonlinearities."""
+        assert cell_NH is not None, "an LSTM needs a cell state"
         gates_NG = self.product(torch.cat([inputs_NI, hidden_NH], dim=1))
         if constant_NG is not None:
             gates_NG += constant_NG
         input_gate, forget_gate, candidate, output_gate = gates_NG.sigmoid_().chunk(4, dim=1)
         cell = torch.addcmul(forget_gate * cell_NH, input_gate, candidate.mul_(2).sub_(1))
         return output_gate * tanh(cell), cell
+
+
+class PackedStackedLayer:
+    """One step of one layer of a `StackedCell`: its product, packed, and its own `advance`."""
+
+    def __init__(self, cell: StackedCell, input_weight_GI: Tensor, precision: InferencePrecision) -> None:
+        self.cell = deepcopy(cell).eval()
+        weight_GX = input_weight_GI
+        if cell.has_recurrent_weights:
+            weight_GX = torch.cat([input_weight_GI, cell.weights()[1]], dim=1)
+        self.product = make_product(weight_GX, cell.bias, precision)
+
+    def __call__(
+        self, inputs_NI: Tensor, hidden_NH: Tensor, cell_NC: Tensor | None, constant_NG: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """As `PackedLayer`; the cell state is None for cells without one."""
+        if self.cell.has_recurrent_weights:
+            inputs_NI = torch.cat([inputs_NI, hidden_NH], dim=1)
+        sums_NG = self.product(inputs_NI)
+        if constant_NG is not None:
+            sums_NG += constant_NG
+        return self.cell.advance(sums_NG, CellState(hidden_NH, cell_NC))[0]
+
+
+def packed_layer(
+    cell: Cell, input_weight_GI: Tensor, precision: InferencePrecision
+) -> PackedLayer | PackedStackedLayer:
+    """Pack a layer of a cell for which `can_pack` is True, with these weights of its inputs."""
+    if isinstance(cell, StackedCell):
+        return PackedStackedLayer(cell, input_weight_GI, precision)
+    assert isinstance(cell, LSTM)
+    return PackedLayer(cell, input_weight_GI, precision)
 
 
 def tanh(inputs: Tensor) -> Tensor:
@@ -270,15 +322,19 @@ class PackedDecoder:
     def __init__(self, network: Network, precision: InferencePrecision, scale: float) -> None:
         """Pack the weights in ``precision``, for embeddings that are divided by ``scale``."""
         config, decoder = network.config, network.decoder
-        context, first = context_bounded(config), start_bounded(config)
+        context = context_bounded(config)
+        recurrent = config.decoder.cell.traits.has_recurrent_weights
+        first = not recurrent or (start_bounded(config) and states_bounded(config))
         upper = first and outputs_bounded(config) and (context or not decoder.upper_layers_receive_context)
         cells = decoder.cells
-        inputs = [cell.weights()[0] for cell in cells]
+        inputs = [
+            cell.input_weight(cell.weights()) if isinstance(cell, StackedCell) else cell.weights()[0] for cell in cells
+        ]
         width = config.embedding_size
         context_GD = inputs[0][:, width:]
         inputs[0] = inputs[0][:, :width] * scale
         self.layers = [
-            PackedLayer(cell, weight, allowed_precision(precision, upper if depth else first))
+            packed_layer(cell, weight, allowed_precision(precision, upper if depth else first))
             for depth, (cell, weight) in enumerate(zip(cells, inputs, strict=True))
         ]
         self.attention = deepcopy(decoder.attention)
@@ -294,7 +350,8 @@ class PackedDecoder:
             state_FH, context_FD, input_FE = decoder.readout.weight.tensor_split([size, end], dim=1)
             mixing = allowed_precision(precision, context and outputs_bounded(config))
             if decoder.feed_context:
-                to_gates = make_product(double_candidate(context_GD), None, allowed_precision(precision, context))
+                doubled_GD = double_candidate(context_GD) if isinstance(cells[0], LSTM) else context_GD
+                to_gates = make_product(doubled_GD, None, allowed_precision(precision, context))
                 self.context_products = to_gates, make_product(context_FD, None, mixing)
                 context_FD = context_FD[:, :0]
             weight = torch.cat([state_FH, context_FD, input_FE * scale], dim=1)
@@ -311,22 +368,23 @@ class PackedDecoder:
         self, inputs_NE: Tensor, memory: PreparedMemory, state: PreparedState
     ) -> tuple[Tensor, PreparedState, Tensor | None]:
         """Read one embedded token per row; returns as `PreparedDecoder.step`."""
-        rows, layers = inputs_NE.size(0), len(self.layers)
+        rows, before, layers = inputs_NE.size(0), state.unpacked(len(self.layers)), list[CellState]()
         constant_NG, context_ND, extra_ND, weights_NS = _repeated(memory.gates_BG, rows), None, None, None
-        outputs_NX, states = inputs_NE, []
+        outputs_NX = inputs_NE
         for depth, layer in enumerate(self.layers):
-            hidden_NH, cell_NH = state.states_ZNH[depth], state.states_ZNH[layers + depth]
-            states.append(layer(concatenated(outputs_NX, extra_ND), hidden_NH, cell_NH, None if depth else constant_NG))
-            outputs_NX = outputs_NX + states[-1][0] if depth >= self.residual_from else states[-1][0]
+            inputs_NX, hidden_NH = concatenated(outputs_NX, extra_ND), before.hidden_LNH[depth]
+            cell_NC = None if before.cell_LNH is None else before.cell_LNH[depth]
+            layers.append(CellState(*layer(inputs_NX, hidden_NH, cell_NC, None if depth else constant_NG)))
+            hidden_NH = layers[-1].hidden_NH
+            outputs_NX = outputs_NX + hidden_NH if depth >= self.residual_from else hidden_NH
             if depth == self.query_layer and self.attention is not None and memory.attention is not None:
                 queries_BKH = outputs_NX.view(memory.attention.keys_BMSA.size(0), -1, outputs_NX.size(1))
                 context_BKD, weights_BKS = self.attention(queries_BKH, *memory.attention)
                 context_ND, weights_NS = context_BKD.reshape(rows, -1), weights_BKS.reshape(rows, -1)
                 extra_ND = context_ND if self.upper_layers_receive_context else None
-        hidden, cell = zip(*states, strict=True)
         mixed_NX = concatenated(outputs_NX, context_ND, inputs_NE if self.readout_sees_input else None)
         features_NF = self._features(mixed_NX, _repeated(memory.readout_BF, rows))
-        return features_NF, PreparedState(torch.stack([*hidden, *cell]), None, None), weights_NS
+        return features_NF, PreparedState.of_layers(layers), weights_NS
 
     def _features(self, mixed_NX: Tensor, constant_NF: Tensor | None) -> Tensor:
         if self.readout is None:

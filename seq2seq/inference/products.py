@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from seq2seq.errors import ConfigError
 from seq2seq.inference.config import InferencePrecision
-from seq2seq.model.choices import AttentionKind, BridgeKind, CellKind, Readout
+from seq2seq.model.choices import AttentionKind, BridgeKind, Readout
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.weights import Quantized, quantize
 from seq2seq.system.capability import integer_kernel, packs
@@ -131,10 +131,17 @@ def allowed_precision(precision: InferencePrecision, bounded: bool) -> Inference
 
 def outputs_bounded(config: ModelConfig) -> bool:
     """Whether the outputs of the decoder's layers lie in [-1, 1]."""
-    cell = config.decoder.cell
-    if cell is CellKind.gru and not start_bounded(config):
-        return False  # the update gate can keep the initial state forever
-    return cell is not CellKind.rnn_relu and config.decoder.residual_from is None
+    return states_bounded(config) and config.decoder.residual_from is None
+
+
+def states_bounded(config: ModelConfig) -> bool:
+    """Whether the decoder's hidden states after a step lie in [-1, 1]."""
+    traits = config.decoder.cell.traits
+    if traits.keeps_initial_state and not start_bounded(config):
+        return False
+    if traits.keeps_initial_state and traits.starts_from_cell_state and config.bridge is BridgeKind.copy:
+        return False  # hidden states of the encoder may be bounded, but its cell states are not
+    return traits.bounded
 
 
 def context_bounded(config: ModelConfig) -> bool:
@@ -142,9 +149,9 @@ def context_bounded(config: ModelConfig) -> bool:
     encoder = config.encoder
     if config.attention is AttentionKind.none:
         # Summaries do not include residual connections.
-        return encoder.cell is not CellKind.rnn_relu or not config.decoder.feed_context
+        return encoder.cell.traits.bounded or not config.decoder.feed_context
     # With several heads, values come from a linear map.
-    return encoder.cell is not CellKind.rnn_relu and encoder.residual_from is None and config.attention_heads == 1
+    return encoder.cell.traits.bounded and encoder.residual_from is None and config.attention_heads == 1
 
 
 def start_bounded(config: ModelConfig) -> bool:
@@ -152,7 +159,7 @@ def start_bounded(config: ModelConfig) -> bool:
     if config.encoder.layers == 0:
         return True
     if config.bridge is BridgeKind.copy:
-        return config.encoder.cell is not CellKind.rnn_relu
+        return config.encoder.cell.traits.bounded
     return config.bridge is not BridgeKind.linear
 
 

@@ -17,8 +17,8 @@ class Bridge(nn.Module):
     """Initial hidden and cell state of every decoder layer, from the encoder layers `ModelConfig.bridged_layers`.
 
     linear is W s + b (Britz et al. 2017), tanh is tanh(W s + b) (Cho et al. 2014); copy and zero have no weights. A
-    shared bridge maps the encoder's top layer once, and all decoder layers start from the result. A decoder without
-    cell states gets only hidden states.
+    shared bridge maps the encoder's top layer once, and all decoder layers start from the result. A decoder whose
+    cells do not start from a cell state gets only hidden states.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -27,7 +27,7 @@ class Bridge(nn.Module):
         self.kind = config.bridge
         self.source_layers = config.bridged_layers
         self.size = decoder.size
-        self.has_cell = decoder.cell.has_cell_state
+        self.has_cell = decoder.cell.traits.starts_from_cell_state
         mapped = [] if config.bridge in (BridgeKind.copy, BridgeKind.zero) else self.source_layers
         if config.bridge_shared:
             mapped = mapped[:1]
@@ -39,7 +39,7 @@ class Bridge(nn.Module):
     def forward(self, hidden: Sequence[Tensor], cell: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
         """Initial hidden and cell states (M, B, H) of the decoder, from L summaries (B, D) of each kind.
 
-        The cell states are None for a decoder without cell states.
+        The cell states are None for a decoder whose cells do not start from one.
         """
         return self._states(self.hidden_maps, hidden), self._states(self.cell_maps, cell) if self.has_cell else None
 

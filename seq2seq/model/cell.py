@@ -1,7 +1,9 @@
 """Recurrent cells: `step` is the textbook's equation for one position, `run` takes a whole sequence.
 
+The interface, and the cells that the field began with; `seq2seq.model.cells` has those of 2018 and later, one per file.
+
 N rows (sentences or hypotheses), T positions, I input width, X width of an input that is the same at all positions,
-H units, G = blocks · H rows of the stacked weights.
+H units, C width of the cell state, G = blocks · H rows of the stacked weights.
 """
 
 from collections.abc import Callable
@@ -11,11 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import dropout, linear
 
-from seq2seq.model.choices import CellKind
-from seq2seq.model.kernels import faster_than_torch, flag_padding, run_kernel, run_lstm
+from seq2seq.model.kernels import CLOSED, faster_than_torch, flag_padding, run_kernel, run_lstm
 
 Gates = dict[str, Tensor]
-"""Gate activations and candidate of one step, (N, H) each: input, forget, output, reset, update, candidate."""
+"""Gate activations and candidate of one step, (N, H) each: input, forget, output, reset, update, candidate.
+
+Gates lie in [0, 1]; forget, or update of a GRU, is the share of the state before that is kept.
+"""
 
 
 class CellState(NamedTuple):
@@ -23,11 +27,11 @@ class CellState(NamedTuple):
 
     hidden_NH: Tensor
     cell_NH: Tensor | None
-    """None for cells without a cell state."""
+    """(N, C), where C is `Cell.state_size`, H for most cells; None for cells without a cell state."""
 
 
 def cell_of(state: CellState) -> Tensor:
-    """The cell state (N, H) of an LSTM."""
+    """The cell state (N, C) of an LSTM, or of another cell that has one."""
     assert state.cell_NH is not None, "an LSTM needs a cell state"
     return state.cell_NH
 
@@ -40,6 +44,36 @@ class Cell(nn.Module):
     blocks: int
     recurrent_dropout: float
     """Share of recurrent weights that `run` drops in training, the same at all positions (see `weight_dropped`)."""
+    has_recurrent_weights: bool = True
+    """Whether there is a W_hh: gates depend on the hidden state before."""
+    has_cell_state: bool = False
+    """Whether the first H numbers of the cell state are one per unit."""
+    zeroing_biases: tuple[float | None, ...]
+    """For each block the bias with which `zero_unit` zeroes a unit whose weights are 0; None: the block stays."""
+
+    @property
+    def state_size(self) -> int:
+        """Width C of the cell state, if there is one."""
+        return self.hidden_size
+
+    def start(self, hidden_NH: Tensor, cell_NH: Tensor | None) -> CellState:
+        """The state before the first position, from the bridge's vectors; `CellTraits` says whether there are two."""
+        return CellState(hidden_NH, cell_NH)
+
+    def unit_state(self, state: CellState) -> Tensor | None:
+        """The cell state of one number per unit (N, H); None for cells without one."""
+        return cell_of(state)[:, : self.hidden_size] if self.has_cell_state else None
+
+    def forget_bias(self) -> Tensor | None:
+        """The biases of the forget gate (H,), to be filled; None for cells without that gate."""
+        return None
+
+    def zero_unit(self, unit: int) -> None:
+        """Change the weights so that a unit's hidden and cell states are 0 after every step.
+
+        The gates that keep or show the unit's state are closed, and its candidate is 0.
+        """
+        raise NotImplementedError
 
     def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
         """Compute one position.
@@ -77,7 +111,7 @@ class Cell(nn.Module):
         raise NotImplementedError
 
     def weights(self) -> list[Tensor]:
-        """W_ih (G, I) and W_hh (G, H), then the biases b_ih and b_hh (G,) of cells that have a fused kernel."""
+        """W_ih (G, I), then W_hh (G, H) of cells that have it, then the biases of cells that have some."""
         raise NotImplementedError
 
 
@@ -88,7 +122,17 @@ class WrappedCell(Cell):
         super().__init__()
         self.cell = cell
         self.input_size, self.hidden_size, self.blocks = cell.input_size, cell.hidden_size, cell.blocks
-        self.recurrent_dropout = cell.recurrent_dropout
+        self.recurrent_dropout, self.has_cell_state = cell.recurrent_dropout, cell.has_cell_state
+        self.has_recurrent_weights = cell.has_recurrent_weights
+
+    @property
+    def state_size(self) -> int:
+        """That of the other cell."""
+        return self.cell.state_size
+
+    def start(self, hidden_NH: Tensor, cell_NH: Tensor | None) -> CellState:
+        """The initial state of the other cell."""
+        return self.cell.start(hidden_NH, cell_NH)
 
     def weights(self) -> list[Tensor]:
         """The weights of the other cell."""
@@ -102,11 +146,25 @@ class FusedCell(Cell, nn.RNNBase):
         """W_ih (G, I), W_hh (G, H), b_ih and b_hh (G,)."""
         return list(self.all_weights[0])
 
+    def zero_unit(self, unit: int) -> None:
+        """See `Cell.zero_unit`."""
+        _, W_hh, b_ih, _ = self.weights()
+        W_hh[:, unit] = 0
+        for block, bias in enumerate(self.zeroing_biases):
+            if bias is None:
+                continue
+            row = block * self.hidden_size + unit
+            for weight in self.weights():
+                weight[row] = 0
+            b_ih[row] = bias
+
 
 class LSTM(FusedCell, nn.LSTM):
     """Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000). Blocks: i, f, g, o."""
 
     blocks = 4
+    has_cell_state = True
+    zeroing_biases = (None, CLOSED, 0, CLOSED)
 
     def __init__(self, input_size: int, size: int, recurrent_dropout: float = 0.0) -> None:
         super().__init__(input_size, size, batch_first=True)
@@ -154,6 +212,10 @@ class LSTM(FusedCell, nn.LSTM):
         states = states_NTH.masked_fill(padding_NT.unsqueeze(2), 0)
         return states, CellState(last_states(states_NTH, padding_NT), cell_NH)
 
+    def forget_bias(self) -> Tensor:
+        """The forget gate's first bias; the second is added to it."""
+        return self.weights()[2][self.hidden_size : 2 * self.hidden_size]
+
 
 class HiddenStateCell(FusedCell):
     """A fused cell without a cell state."""
@@ -185,6 +247,7 @@ class GRU(HiddenStateCell, nn.GRU):
     """Gated recurrent unit (Cho et al. 2014); the reset gate follows the product, as in cuDNN. Blocks: r, z, n."""
 
     blocks = 3
+    zeroing_biases = (None, CLOSED, 0)
 
     def __init__(self, input_size: int, size: int, recurrent_dropout: float = 0.0) -> None:
         super().__init__(input_size, size, batch_first=True)
@@ -205,6 +268,7 @@ class RNN(HiddenStateCell, nn.RNN):
     """The simple recurrent network (Elman 1990); with ``relu``, that of Le et al. 2015."""
 
     blocks = 1
+    zeroing_biases = (0,)
 
     def __init__(self, input_size: int, size: int, recurrent_dropout: float = 0.0, relu: bool = False) -> None:
         super().__init__(input_size, size, nonlinearity="relu" if relu else "tanh", batch_first=True)
@@ -227,6 +291,8 @@ class LayerNormLSTM(Cell):
     """
 
     blocks = 4
+    has_cell_state = True
+    zeroing_biases = LSTM.zeroing_biases
 
     def __init__(self, input_size: int, size: int, recurrent_dropout: float = 0.0) -> None:
         super().__init__()
@@ -274,21 +340,19 @@ class LayerNormLSTM(Cell):
         """W_ih (4H, I) and W_hh (4H, H)."""
         return [self.weight_ih, self.weight_hh]
 
+    def forget_bias(self) -> Tensor:
+        """The bias of the forget gate's normalization."""
+        return self.gate_norm.bias[self.hidden_size : 2 * self.hidden_size]
 
-def make_cell(kind: CellKind, input_size: int, size: int, recurrent_dropout: float = 0.0) -> Cell:
-    """A cell of ``size`` units over inputs of ``input_size``, with torch's initial weights."""
-    sizes = input_size, size, recurrent_dropout
-    match kind:
-        case CellKind.lstm:
-            return LSTM(*sizes)
-        case CellKind.gru:
-            return GRU(*sizes)
-        case CellKind.rnn_tanh:
-            return RNN(*sizes)
-        case CellKind.rnn_relu:
-            return RNN(*sizes, relu=True)
-        case CellKind.layer_norm_lstm:
-            return LayerNormLSTM(*sizes)
+    def zero_unit(self, unit: int) -> None:
+        """See `Cell.zero_unit`; the other units' normalizations still include the unit's sums."""
+        self.weight_hh[:, unit] = 0
+        for block, bias in enumerate(self.zeroing_biases):
+            if bias is None:
+                continue
+            row = block * self.hidden_size + unit
+            self.gate_norm.weight[row] = 0
+            self.gate_norm.bias[row] = bias
 
 
 def run_steps(
@@ -317,14 +381,15 @@ def weight_dropped(cell: Cell) -> list[Tensor]:
 
     One mask serves all positions of a sequence, so that fused kernels can be used.
     """
+    if not cell.has_recurrent_weights:
+        return cell.weights()
     W_ih, W_hh, *biases = cell.weights()
     return [W_ih, dropout(W_hh, cell.recurrent_dropout, cell.training), *biases]
 
 
 def zero_state(cell: Cell, rows: int, like: Tensor) -> CellState:
-    """Zeros as hidden and cell state (N, H), of the type and on the device of ``like``."""
-    zeros = like.new_zeros(rows, cell.hidden_size)
-    return CellState(zeros, zeros)
+    """Zeros as hidden (N, H) and cell state (N, C), of the type and on the device of ``like``."""
+    return CellState(like.new_zeros(rows, cell.hidden_size), like.new_zeros(rows, cell.state_size))
 
 
 def with_constant(inputs_NTI: Tensor, constant_NX: Tensor | None) -> Tensor:

@@ -1,21 +1,76 @@
 """Enumerations of model settings. Names equal values, because YAML is read by name."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class CellKind(StrEnum):
-    """The recurrent cell; the equations are in `seq2seq.model.cell`."""
+    """The recurrent cell; the equations are in `seq2seq.model.cell` and `seq2seq.model.cells`."""
 
     lstm = "lstm"
     gru = "gru"
     rnn_tanh = "rnn_tanh"
     rnn_relu = "rnn_relu"
     layer_norm_lstm = "layer_norm_lstm"
+    ssru = "ssru"
+    sru = "sru"
+    min_gru = "min_gru"
+    min_lstm = "min_lstm"
+    slstm = "slstm"
+    mlstm = "mlstm"
+
+    @property
+    def traits(self) -> "CellTraits":
+        """What other parts of the network need to know of this cell."""
+        return CELL_TRAITS[self]
 
     @property
     def has_cell_state(self) -> bool:
-        """Whether the cell has a cell state besides its hidden state."""
-        return self in (CellKind.lstm, CellKind.layer_norm_lstm)
+        """Whether the cell has a cell state of one number per unit besides its hidden state."""
+        return self.traits.has_cell_state
+
+
+class CellTraits(NamedTuple):
+    """What other parts of the network need to know of a cell, without its code."""
+
+    blocks: int
+    """Matrices of H rows, gates and candidates, that are stacked in its input weights."""
+    has_cell_state: bool = False
+    """Whether it has a cell state of one number per unit besides its hidden state."""
+    starts_from_cell_state: bool = False
+    """Whether the bridge gives it an initial cell state besides the initial hidden state."""
+    has_recurrent_weights: bool = True
+    """Whether gates depend on the hidden state before."""
+    has_forget_gate: bool = False
+    """Whether ``model.forget_bias`` has an effect."""
+    bounded: bool = True
+    """Whether hidden states lie in [-1, 1] if the initial state does."""
+    keeps_initial_state: bool = False
+    """Whether they lie there only then, because the gates can keep the initial state forever."""
+    by_position: bool = False
+    """Whether a sequence takes a loop of several operations over its positions."""
+    packed: bool = False
+    """Whether search packs its weights, and a fixed context vector is multiplied once per sentence."""
+
+
+_LSTM = CellTraits(4, has_cell_state=True, starts_from_cell_state=True, has_forget_gate=True)
+_FEEDFORWARD_GATES = CellTraits(0, has_recurrent_weights=False, has_forget_gate=True, bounded=False, packed=True)
+
+CELL_TRAITS = {
+    CellKind.lstm: _LSTM._replace(packed=True),
+    CellKind.gru: CellTraits(3, keeps_initial_state=True),
+    CellKind.rnn_tanh: CellTraits(1),
+    CellKind.rnn_relu: CellTraits(1, bounded=False),
+    CellKind.layer_norm_lstm: _LSTM._replace(by_position=True),
+    CellKind.ssru: _FEEDFORWARD_GATES._replace(blocks=2, has_cell_state=True),
+    CellKind.sru: _FEEDFORWARD_GATES._replace(blocks=4, has_cell_state=True, by_position=True),
+    CellKind.min_gru: _FEEDFORWARD_GATES._replace(blocks=2, has_forget_gate=False),
+    CellKind.min_lstm: _FEEDFORWARD_GATES._replace(blocks=3),
+    CellKind.slstm: _LSTM._replace(keeps_initial_state=True, by_position=True, packed=True),
+    CellKind.mlstm: _FEEDFORWARD_GATES._replace(blocks=4),
+}
+
+CELL_NAMES = f"{', '.join([*CellKind][:-1])} or {[*CellKind][-1]}"
 
 
 class Direction(StrEnum):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from seq2seq.errors import ConfigError
 from seq2seq.model.choices import (
+    CELL_NAMES,
     AttentionKind,
     AttentionOrder,
     BridgeKind,
@@ -22,7 +23,7 @@ from seq2seq.settings import Settings, setting
 class EncoderConfig(Settings):
     """Settings of the encoder. Without layers the network is a language model of the target."""
 
-    cell: CellKind = setting(CellKind.lstm, "lstm, gru, rnn_tanh, rnn_relu or layer_norm_lstm")
+    cell: CellKind = setting(CellKind.lstm, CELL_NAMES)
     layers: int = setting(1, "stacked layers; 0: no encoder, a language model of the target", at_least=0, at_most=8)
     size: int = setting(256, "units per direction", at_least=1)
     direction: Direction = setting(
@@ -52,7 +53,7 @@ class EncoderConfig(Settings):
 class DecoderConfig(Settings):
     """Settings of the decoder."""
 
-    cell: CellKind = setting(CellKind.lstm, "lstm, gru, rnn_tanh, rnn_relu or layer_norm_lstm")
+    cell: CellKind = setting(CellKind.lstm, CELL_NAMES)
     layers: int = setting(1, "stacked layers", at_least=1, at_most=8)
     size: int = setting(512, "units", at_least=1)
     residual_from: int | None = setting(

@@ -8,6 +8,7 @@ B sentences, K beam rows of a sentence, N = B·K rows, T target positions, S sou
 H units, D width of the context, L layers, F width of the features.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from seq2seq.model.attention import Attention, AttentionMemory
-from seq2seq.model.cell import Cell, CellState, cell_of, make_cell, weight_dropped
+from seq2seq.model.cell import Cell, CellState, cell_of, weight_dropped
+from seq2seq.model.cells import make_cell
 from seq2seq.model.choices import AttentionKind, AttentionOrder, Readout
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.dropout import SequenceDropout, apply_mask
@@ -39,7 +41,7 @@ class State(NamedTuple):
 
     hidden_LNH: Tensor
     cell_LNH: Tensor | None
-    """None for cells without a cell state."""
+    """(L, N, C), where C is `Cell.state_size`; None for cells without a cell state."""
     fed_NX: Tensor | None
     """The part of the next input that comes from this position (input feeding); None without input feeding."""
     coverage_NS: Tensor | None
@@ -121,13 +123,17 @@ class Decoder(nn.Module):
         self.dropout = SequenceDropout(config.dropout, config.dropout_shared_over_time)
 
     def start(self, hidden_LBH: Tensor, cell_LBH: Tensor | None, memory: AttentionMemory | None) -> State:
-        """The state before the first position: zeros are fed, and coverage is zero."""
+        """The state before the first position, from the bridge's: zeros are fed, and coverage is zero."""
+        layers = [
+            cell.start(hidden_LBH[depth], None if cell_LBH is None else cell_LBH[depth])
+            for depth, cell in enumerate(self.cells)
+        ]
         sentences = hidden_LBH.size(1)
         fed = hidden_LBH.new_zeros(sentences, self.fed_size) if self.fed_size else None
         coverage = None
         if self.has_coverage and memory is not None:
             coverage = torch.zeros(sentences, memory.keys_BMSA.size(2), device=hidden_LBH.device)
-        return State(hidden_LBH, cell_LBH, fed, coverage)
+        return State(*stacked(layers), fed, coverage)
 
     def forward(self, embedded_NTE: Tensor, memory: Memory, state: State) -> DecoderOutput:
         """Read T embedded tokens per row, starting from ``state``. Rows n·K … n·K + K-1 belong to sentence n."""
@@ -179,12 +185,8 @@ class Decoder(nn.Module):
                 extra_NTD = context_NTD if self.upper_layers_receive_context else None
         features_NTF = self._features(outputs_NTX, context_NTD, inputs_NTE, constant_ND, masks.features)
         fed_NTX = context_NTD if self.upper_layers_receive_context else features_NTF
-        state = State(
-            torch.stack([cell_state.hidden_NH for cell_state in after]),
-            None if state.cell_LNH is None else torch.stack([cell_of(cell_state) for cell_state in after]),
-            fed_NTX[:, -1] if self.fed_size and fed_NTX is not None else None,
-            coverage_NS,
-        )
+        fed_NX = fed_NTX[:, -1] if self.fed_size and fed_NTX is not None else None
+        state = State(*stacked(after), fed_NX, coverage_NS)
         return DecoderOutput(features_NTF, state, weights_NTS)
 
     def _attend(
@@ -232,6 +234,12 @@ class ReadoutLayer(nn.Linear):
         W_state, W_context, W_input = torch.split_with_sizes(self.weight, sizes, dim=1)
         weight = torch.cat([W_state, W_input], dim=1)
         return linear(inputs_NTX, weight) + linear(context_ND, W_context, self.bias).unsqueeze(1)
+
+
+def stacked(layers: Sequence[CellState]) -> tuple[Tensor, Tensor | None]:
+    """The hidden and cell states of all layers, lowest first; None for cells without a cell state."""
+    hidden_LNH = torch.stack([state.hidden_NH for state in layers])
+    return hidden_LNH, None if layers[0].cell_NH is None else torch.stack([cell_of(state) for state in layers])
 
 
 def maxout(mixed: Tensor) -> Tensor:

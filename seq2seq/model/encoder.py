@@ -9,7 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from seq2seq.model.cell import Cell, make_cell
+from seq2seq.model.cell import Cell
+from seq2seq.model.cells import make_cell
 from seq2seq.model.choices import Direction, Summary
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.dropout import SequenceDropout
@@ -46,15 +47,17 @@ class EncoderLayer(nn.Module):
         """States (B, S, D) in source order, last hidden and last cell state (B, D)."""
         runs = []
         if self.forward_cell is not None:
-            runs.append(self.forward_cell.run(inputs_BSE, None, padding_BS))
+            states_BSH, last = self.forward_cell.run(inputs_BSE, None, padding_BS)
+            runs.append((states_BSH, last.hidden_NH, self.forward_cell.unit_state(last)))
         if self.reversed_cell is not None:
-            states, last = self.reversed_cell.run(reverse_sentences(inputs_BSE, lengths_B), None, padding_BS)
-            runs.append((reverse_sentences(states, lengths_B), last))
-        cells = [last.cell_NH for _, last in runs if last.cell_NH is not None]
+            states_BSH, last = self.reversed_cell.run(reverse_sentences(inputs_BSE, lengths_B), None, padding_BS)
+            states_BSH = reverse_sentences(states_BSH, lengths_B)
+            runs.append((states_BSH, last.hidden_NH, self.reversed_cell.unit_state(last)))
+        states, hidden, cells = zip(*runs, strict=True)
         return (
-            torch.cat([states for states, _ in runs], dim=-1),
-            torch.cat([last.hidden_NH for _, last in runs], dim=-1),
-            torch.cat(cells, dim=-1) if cells else None,
+            torch.cat(states, dim=-1),
+            torch.cat(hidden, dim=-1),
+            None if cells[0] is None else torch.cat(cells, dim=-1),
         )
 
 

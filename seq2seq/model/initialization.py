@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from seq2seq.model.cell import LSTM, Cell, LayerNormLSTM
+from seq2seq.model.cell import Cell
 from seq2seq.model.choices import Initialization
 from seq2seq.model.config import ModelConfig
 
@@ -18,7 +18,12 @@ def initialize(network: nn.Module, config: ModelConfig) -> None:
     embeddings = {id(module.weight) for module in network.modules() if isinstance(module, nn.Embedding)}
     cells = [module for module in network.modules() if isinstance(module, Cell)]
     # The gates of a cell are stacked in one matrix, but each block is drawn as a separate matrix.
-    blocks = {id(matrix): cell.blocks for cell in cells for matrix in cell.weights()}
+    blocks = {
+        id(matrix): cell.blocks
+        for cell in cells
+        for matrix in cell.weights()
+        if len(matrix) == cell.blocks * cell.hidden_size
+    }
     embedding_range = config.initial_range if config.embedding_range is None else config.embedding_range
     for parameter in network.parameters():
         if parameter.dim() == 1:
@@ -35,15 +40,6 @@ def initialize(network: nn.Module, config: ModelConfig) -> None:
         if isinstance(module, nn.GroupNorm | nn.LayerNorm):
             module.weight.fill_(1)
     for cell in cells:
-        set_forget_bias(cell, config.forget_bias)
-
-
-def set_forget_bias(cell: Cell, bias: float) -> None:
-    """Set the forget gate's bias; cells without that gate are unchanged."""
-    # Gates are stacked as input, forget, candidate, output; an LSTM adds two biases, so setting one is enough.
-    forget = slice(cell.hidden_size, 2 * cell.hidden_size)
-    if isinstance(cell, LSTM):
-        _, _, input_bias, _ = cell.weights()
-        input_bias[forget].fill_(bias)
-    elif isinstance(cell, LayerNormLSTM):
-        cell.gate_norm.bias[forget].fill_(bias)
+        forget_bias = cell.forget_bias()
+        if forget_bias is not None:
+            forget_bias.fill_(config.forget_bias)

@@ -94,7 +94,7 @@ class Network(nn.Module):
         """Memory and initial state of a language model."""
         decoder, like = self.config.decoder, self.target_embedding.weight
         hidden_LBH = like.new_zeros(decoder.layers, sentences, decoder.size)
-        cell_LBH = hidden_LBH if decoder.cell.has_cell_state else None
+        cell_LBH = hidden_LBH if decoder.cell.traits.starts_from_cell_state else None
         return Memory(like.new_zeros(sentences, 0), None), self.decoder.start(hidden_LBH, cell_LBH, None)
 
     def forward(

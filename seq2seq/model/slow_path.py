@@ -1,6 +1,6 @@
 """Settings with which parts of a network run position by position instead of in fused calls over all positions."""
 
-from seq2seq.model.choices import AttentionKind, AttentionOrder, CellKind
+from seq2seq.model.choices import AttentionKind, AttentionOrder
 from seq2seq.model.config import ModelConfig
 
 
@@ -27,10 +27,10 @@ def slow_path_warnings(config: ModelConfig) -> list[str]:
     encoder, decoder = config.encoder, config.decoder
     reasons = {
         f"model.encoder.cell={encoder.cell}: no fused kernel, the encoder's layers run one position at a time": (
-            encoder.layers > 0 and encoder.cell is CellKind.layer_norm_lstm
+            encoder.layers > 0 and encoder.cell.traits.by_position
         ),
         f"model.decoder.cell={decoder.cell}: no fused kernel, the decoder's layers run one position at a time": (
-            decoder.cell is CellKind.layer_norm_lstm
+            decoder.cell.traits.by_position
         ),
     }
     return [

@@ -11,10 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seq2seq.portable.cells import CELLS, sigmoid
 from seq2seq.portable.engine import Floats, Integers
 
-CELL_STATE = ("lstm", "layer_norm_lstm")
-"""The cells that have a cell state besides their hidden state."""
+CELL_STATE = ("lstm", "layer_norm_lstm", "ssru", "sru", "slstm")
+"""The cells that have a cell state of one number per unit besides their hidden state."""
+
+STARTS_FROM_CELL_STATE = ("lstm", "layer_norm_lstm", "slstm")
+"""The cells that the bridge gives two vectors."""
 
 WORDS = {
     "summary": ("last", "mean", "max", "max_mean"),
@@ -82,35 +86,39 @@ class NumpyEngine:
         for depth in range(encoder["layers"]):
             states_SD, last_1D, cell_1D = self._layer(f"encoder.layers.{depth}", outputs_SX)
             hidden.append(summarize(self.model["summary"], states_SD, last_1D))
-            cells.append(cell_1D if encoder["cell"] in CELL_STATE else hidden[-1])
+            cells.append(hidden[-1] if cell_1D is None else cell_1D)
             outputs_SX = states_SD + outputs_SX if is_residual(encoder, depth) else states_SD
         keys_SA, values_SD = (self._linear(f"decoder.attention.{name}_map", outputs_SX) for name in ("key", "value"))
-        hidden_L1H = self._bridge("hidden", hidden)
+        kind, hidden_L1H = self.model["decoder"]["cell"], self._bridge("hidden", hidden)
+        cell_L1H = self._bridge("cell", cells) if kind in STARTS_FROM_CELL_STATE else hidden_L1H
+        if kind in CELLS:
+            layers = list(map(CELLS[kind].start, hidden_L1H, cell_L1H))
+            hidden_L1H, cell_L1H = (np.stack(parts) for parts in zip(*layers, strict=True))
         state = State(
             hidden_L1H,
-            self._bridge("cell", cells) if self.model["decoder"]["cell"] in CELL_STATE else hidden_L1H,
+            cell_L1H,
             np.zeros((1, self._fed_size(values_SD.shape[1])), np.float32),
             np.zeros((1, len(tokens)), np.float32),
         )
         return Memory(hidden[-1], keys_SA, values_SD, self.copies[tokens]), state
 
-    def _layer(self, name: str, inputs_SX: Floats) -> list[Floats]:
-        """States (S, D) of an encoder layer in source order, its last hidden and its last cell state (1, D)."""
-        runs = []
+    def _layer(self, name: str, inputs_SX: Floats) -> tuple[Floats, Floats, Floats | None]:
+        """States (S, D) of an encoder layer in source order, its last hidden and its last cell state (1, D) if any."""
+        kind, units, runs = self.model["encoder"]["cell"], self.model["encoder"]["size"], []
+        width = CELLS[kind].state_size(units) if kind in CELLS else units
         for direction, step in (("forward", 1), ("reversed", -1)):
             cell = f"{name}.{direction}_cell"
             if not any(key.startswith(cell) for key in self.weights):
                 continue
             products_SG = self._products(cell, inputs_SX)[::step]
-            hidden_1H = state_1H = np.zeros((1, self._hidden_weight(cell).shape[1]), np.float32)
+            hidden_1H, state_1C = np.zeros((1, units), np.float32), np.zeros((1, width), np.float32)
             states = []
             for products_G in products_SG:
-                hidden_1H, state_1H = self._advance(
-                    self.model["encoder"]["cell"], cell, products_G, hidden_1H, state_1H
-                )
+                hidden_1H, state_1C = self._advance(kind, cell, products_G, hidden_1H, state_1C)
                 states.append(hidden_1H)
-            runs.append((np.concatenate(states[::step]), hidden_1H, state_1H))
-        return [np.concatenate(parts, 1) for parts in zip(*runs, strict=True)]
+            runs.append((np.concatenate(states[::step]), hidden_1H, state_1C[:, :units]))
+        states_SD, hidden_1D, cell_1D = (np.concatenate(parts, 1) for parts in zip(*runs, strict=True))
+        return states_SD, hidden_1D, cell_1D if kind in CELL_STATE else None
 
     def _bridge(self, name: str, summaries: Sequence[Floats]) -> Floats:
         """Initial hidden or cell states (L, 1, H) of the decoder, from the encoder's summaries (1, X)."""
@@ -234,9 +242,15 @@ class NumpyEngine:
 
     def _products(self, cell: str, inputs_NX: Floats) -> Floats:
         """The part (N, G) of a cell's sums that its inputs give."""
+        if f"{cell}.bias" in self.weights:  # one of `CELLS`
+            products = [inputs_NX @ self.weights[name].T for name in self._input_weights(cell)]
+            return np.concatenate(products, -1) + self.weights[f"{cell}.bias"]
         if f"{cell}.weight_ih" in self.weights:  # layer_norm_lstm, whose normalizations have the biases
             return inputs_NX @ self.weights[f"{cell}.weight_ih"].T
         return inputs_NX @ self.weights[f"{cell}.weight_ih_l0"].T + self.weights[f"{cell}.bias_ih_l0"]
+
+    def _input_weights(self, cell: str) -> list[str]:
+        return [name for name in (f"{cell}.weight_ih", f"{cell}.weight_gates") if name in self.weights]
 
     def _hidden_weight(self, cell: str) -> Floats:
         return self.weights[f"{cell}.weight_hh" if f"{cell}.weight_hh" in self.weights else f"{cell}.weight_hh_l0"]
@@ -245,6 +259,8 @@ class NumpyEngine:
         self, kind: str, cell: str, products_NG: Floats, hidden_NH: Floats, cell_NH: Floats
     ) -> tuple[Floats, Floats]:
         """The next hidden and cell state of a recurrent cell; the equations are those of seq2seq.model.cell."""
+        if kind in CELLS:
+            return CELLS[kind].advance(products_NG + self._recurrent(cell, hidden_NH, cell_NH), hidden_NH, cell_NH)
         recurrent_NG = hidden_NH @ self._hidden_weight(cell).T + self.weights.get(f"{cell}.bias_hh_l0", np.float32(0))
         if kind == "gru":
             (r_x, z_x, n_x), (r_h, z_h, n_h) = (np.split(part, 3, -1) for part in (products_NG, recurrent_NG))
@@ -261,6 +277,15 @@ class NumpyEngine:
         cell_NH = sigmoid(f) * cell_NH + sigmoid(i) * np.tanh(g)
         shown_NH = self._normalized(f"{cell}.cell_norm", cell_NH) if kind == "layer_norm_lstm" else cell_NH
         return sigmoid(o) * np.tanh(shown_NH), cell_NH
+
+    def _recurrent(self, cell: str, hidden_NH: Floats, cell_NH: Floats) -> Floats:
+        """The part (N, G) of the sums of one of `CELLS` that the state gives; zero in most."""
+        if f"{cell}.weight_hh" in self.weights:
+            return hidden_NH @ self.weights[f"{cell}.weight_hh"].T
+        peephole_2H = self.weights.get(f"{cell}.peephole")
+        if peephole_2H is None:
+            return np.zeros(1, np.float32)
+        return np.pad(peephole_2H * np.tile(cell_NH, 2), [(0, 0), (hidden_NH.shape[1],) * 2])
 
     def _normalized(self, name: str, inputs_NX: Floats, groups: int = 1) -> Floats:
         """Layer normalization of each of the groups."""
@@ -302,12 +327,6 @@ def is_residual(part: Mapping[str, Any], depth: int) -> bool:
 def joined(*parts_NX: Floats | None) -> Floats:
     """Concatenate the vectors that are not None."""
     return np.concatenate([part for part in parts_NX if part is not None], 1)
-
-
-def sigmoid(inputs: Floats) -> Floats:
-    """1 / (1 + exp(-x)), without overflow."""
-    values: Floats = np.tanh(inputs * 0.5) * 0.5 + 0.5
-    return values
 
 
 def softmax(scores_X: Floats) -> Floats:

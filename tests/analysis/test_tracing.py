@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from letters import lettered
-from networks import ARRANGEMENTS, SAMPLES
+from networks import ARRANGEMENTS, RECENT, SAMPLES
 
 from seq2seq.analysis.beam_tree import Outcome
 from seq2seq.analysis.replay import Side
@@ -26,7 +26,9 @@ def members(*translators):
     return Members(translators, None, None, 0.0)
 
 
-@pytest.mark.parametrize("config", [SAMPLES[0], SAMPLES[6], ARRANGEMENTS[0], ARRANGEMENTS[5]], ids=range(4))
+@pytest.mark.parametrize(
+    "config", [SAMPLES[0], SAMPLES[6], ARRANGEMENTS[0], ARRANGEMENTS[5], RECENT[0], RECENT[2]], ids=range(6)
+)
 def test_a_trace_has_what_search_and_network_computed(config):
     single = members(lettered(config))
     trace = trace_sentence(single, SEARCH, "abcda")

@@ -51,7 +51,19 @@ def other_operations(config: ModelConfig) -> int:
     encoder = config.encoder
     lstms = sum(encoder.layer_width(layer) // encoder.size for layer in range(encoder.layers))
     flag = B * S * lstms * 8 * encoder.size if encoder.cell is CellKind.lstm else 0
-    return flag + (2 * B * T * S * S if config.copy is CopyKind.pointer else 0)
+    copies = 2 * B * T * S * S if config.copy is CopyKind.pointer else 0
+    memories = lstms * matrix_memory(S, encoder.size) if encoder.cell is CellKind.mlstm else 0
+    if config.decoder.cell is CellKind.mlstm:
+        memories += config.decoder.layers * matrix_memory(T, config.decoder.size)
+    return flag + copies + memories
+
+
+def matrix_memory(positions: int, units: int) -> int:
+    """Products of queries, keys, values and memories of an mLSTM's two heads; those of vectors are not products."""
+    heads, size = 2, units // 2
+    compared = 2 * positions * positions * size  # queries with keys, and their scores with values
+    stored = 2 * positions * size * size  # queries with the memory before, and values with keys for the next
+    return 2 * B * heads * (compared + stored + positions * size)  # queries with the mean of keys before
 
 
 @pytest.mark.parametrize("config", EVERY)

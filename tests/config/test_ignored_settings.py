@@ -19,6 +19,12 @@ CASES: list[tuple[dict[str, Any], str, Any, list[tuple[str, Any]]]] = [
     ({"model.attention": "dot", "model.bridge": "zero"}, "model.summary", "max", [("model.bridge", "tanh")]),
     ({"model.attention": "dot", "model.bridge": "zero"}, "model.bridge_shared", True, [("model.bridge", "linear")]),
     (GATELESS, "model.forget_bias", 2.0, [("model.encoder.cell", "lstm"), ("model.decoder.cell", "layer_norm_lstm")]),
+    (
+        {"model.encoder.cell": "ssru", "model.decoder.cell": "mlstm"},
+        "model.recurrent_dropout",
+        0.1,
+        [("model.encoder.cell", "lstm"), ("model.decoder.cell", "slstm")],
+    ),
     ({"model.dropout": 0.0}, "model.dropout_shared_over_time", False, [("model.dropout", 0.1)]),
     (
         {"model.dropout": 0.0},

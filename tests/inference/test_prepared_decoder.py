@@ -24,7 +24,8 @@ from seq2seq.inference.prepared_decoder import (
 from seq2seq.inference.products import allowed_precision, features_bounded
 from seq2seq.model import AttentionKind, AttentionOrder, CellKind, DecoderConfig, EncoderConfig, ModelConfig, Network
 from seq2seq.model.attention import AttentionMemory
-from seq2seq.model.cell import CellState, make_cell
+from seq2seq.model.cell import CellState
+from seq2seq.model.cells import make_cell
 from seq2seq.model.decoder import State
 from seq2seq.model.pointer import CopyMemory
 
@@ -183,6 +184,7 @@ def test_a_search_starts_from_the_states_of_its_sentences(config, beam_size):
 
 
 ATTENDING = ModelConfig(attention=AttentionKind.additive)
+PACKED = set(CellKind) - {CellKind.gru, CellKind.rnn_tanh, CellKind.rnn_relu, CellKind.layer_norm_lstm}
 
 
 @pytest.mark.parametrize(
@@ -195,7 +197,7 @@ ATTENDING = ModelConfig(attention=AttentionKind.additive)
         (ModelConfig(attention_order=AttentionOrder.bahdanau), True),
         (replace(ATTENDING, coverage=True), False),
         (replace(ATTENDING, decoder=DecoderConfig(input_feeding=True)), False),
-        *[(ModelConfig(decoder=DecoderConfig(cell=cell)), cell is CellKind.lstm) for cell in CellKind],
+        *[(ModelConfig(decoder=DecoderConfig(cell=cell)), cell in PACKED) for cell in CellKind],
     ],
 )
 def test_only_layers_without_sequential_dependency_are_packed(config, packs):
@@ -272,20 +274,23 @@ def test_a_packed_state_unpacks_unchanged():
 
 
 def test_reordered_rows_keep_their_whole_state():
-    state = PreparedState(torch.rand(2, 3, 4), torch.rand(3, 5), torch.rand(3, 6))
+    state = PreparedState(torch.rand(2, 3, 4), torch.rand(3, 5), torch.rand(3, 6), torch.rand(2, 3, 9))
     chosen = state.select(torch.tensor([2, 0, 0, 1]))
     assert torch.equal(chosen.states_ZNH[:, 1], state.states_ZNH[:, 0])
     assert torch.equal(chosen.fed_NX[0], state.fed_NX[2])
     assert torch.equal(chosen.coverage_NS[3], state.coverage_NS[1])
-    assert PreparedState(state.states_ZNH, None, None).select(torch.tensor([0]))[1:] == (None, None)
+    assert torch.equal(chosen.wide_LNC[:, 1], state.wide_LNC[:, 0])
+    assert PreparedState(state.states_ZNH, None, None).select(torch.tensor([0]))[1:] == (None, None, None)
 
 
 def test_repeated_rows_are_adjacent_in_the_new_precision():
-    state = PreparedState(torch.rand(2, 3, 4), torch.rand(3, 5), torch.rand(3, 6)).repeated(2, torch.float64)
+    parts = torch.rand(2, 3, 4), torch.rand(3, 5), torch.rand(3, 6), torch.rand(2, 3, 9)
+    state = PreparedState(*parts).repeated(2, torch.float64)
     assert state.states_ZNH.shape == (2, 6, 4)
     assert torch.equal(state.states_ZNH[:, 0], state.states_ZNH[:, 1])
     assert torch.equal(state.fed_NX[4], state.fed_NX[5])
-    assert [part.dtype for part in state] == [torch.float64, torch.float64, torch.float32]
+    assert [part.dtype for part in state] == [torch.float64, torch.float64, torch.float32, torch.float64]
+    assert torch.equal(state.wide_LNC[:, 4], state.wide_LNC[:, 5])
 
 
 def test_selecting_sentences_selects_from_every_tensor_of_the_memory():

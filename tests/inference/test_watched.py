@@ -6,7 +6,7 @@ from translators import SENTENCES, translator
 
 from seq2seq.inference import watched as watched_module
 from seq2seq.model import AttentionKind, CellKind, DecoderConfig, Direction, EncoderConfig, ModelConfig, Network
-from seq2seq.model.cell import make_cell
+from seq2seq.model.cells import make_cell
 from seq2seq.model.encoder import directions
 from seq2seq.model.network import shared_copy
 from seq2seq.search import SearchConfig

@@ -11,21 +11,31 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from seq2seq.model.cell import GRU, LSTM, RNN, Cell, CellState, LayerNormLSTM, make_cell, weight_dropped
+from seq2seq.model.cell import GRU, LSTM, RNN, Cell, CellState, LayerNormLSTM, weight_dropped, zero_state
+from seq2seq.model.cells import make_cell
 from seq2seq.model.choices import CellKind
 from seq2seq.model.encoder import padding_mask
 
 INPUTS, UNITS = 3, 4
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=6)
 CLOSE = {"rtol": 0, "atol": 1e-12}
-FUSED = [kind for kind in CellKind if kind is not CellKind.layer_norm_lstm]
+FUSED = [CellKind.lstm, CellKind.gru, CellKind.rnn_tanh, CellKind.rnn_relu]
 GATES = {
     CellKind.lstm: {"input", "forget", "candidate", "output"},
     CellKind.gru: {"reset", "update", "candidate"},
     CellKind.rnn_tanh: set(),
     CellKind.rnn_relu: set(),
     CellKind.layer_norm_lstm: {"input", "forget", "candidate", "output"},
+    CellKind.ssru: {"forget", "candidate"},
+    CellKind.sru: {"forget", "reset", "candidate"},
+    CellKind.min_gru: {"forget", "candidate"},
+    CellKind.min_lstm: {"input", "forget", "candidate"},
+    CellKind.slstm: {"input", "forget", "candidate", "output"},
+    CellKind.mlstm: {"input", "forget", "candidate", "output"},
 }
+RECURRENT = [kind for kind in CellKind if kind.traits.has_recurrent_weights]
+CARRYING = [kind for kind in CellKind if kind.has_cell_state or kind is CellKind.mlstm]
+"""Cells with a cell state, of one number per unit or another."""
 
 
 def random_cell(kind: CellKind, seed: int, dtype: torch.dtype = torch.float64, rate: float = 0.0) -> Cell:
@@ -49,8 +59,14 @@ def random_inputs(seed: int, lengths: list[int], dtype: torch.dtype = torch.floa
 
 
 def random_state(kind: CellKind, rows: int) -> CellState:
-    hidden, cell = torch.randn(2, rows, UNITS, generator=torch.Generator().manual_seed(rows), dtype=torch.float64)
-    return CellState(hidden.tanh(), cell if kind.has_cell_state else None)
+    generator, width = torch.Generator().manual_seed(rows), make_cell(kind, INPUTS, UNITS).state_size
+    hidden, cell = (torch.randn(rows, units, generator=generator, dtype=torch.float64) for units in (UNITS, width))
+    return CellState(hidden.tanh(), cell if kind in CARRYING else None)
+
+
+def first_state(cell: Cell, kind: CellKind, rows: int) -> CellState:
+    hidden, memory = zero_state(cell, rows, torch.zeros(1, dtype=torch.float64))
+    return CellState(hidden, memory if kind in CARRYING else None)
 
 
 def stepped(cell: Cell, inputs_NTI: Tensor, lengths: list[int], state: CellState, weights=None) -> tuple:
@@ -89,25 +105,24 @@ def assert_close(actual: list[Tensor], expected: list[Tensor], tolerance: float 
 def test_a_sequence_equals_its_steps_in_value_and_gradient(kind, begun, padded):
     cell, lengths = random_cell(kind, 1), [5, 1, 7, 3] if padded else [6, 6]
     inputs_NTI, _, padding_NT = random_inputs(2, lengths, more=2 if padded else 0)
-    zero = torch.zeros(len(lengths), UNITS, dtype=torch.float64)
-    state = random_state(kind, len(lengths)) if begun else CellState(zero, zero if kind.has_cell_state else None)
-    leaves = [inputs_NTI, *(part for part in state if part is not None)] if begun else [inputs_NTI]
+    state = random_state(kind, len(lengths)) if begun else first_state(cell, kind, len(lengths))
+    read = state[1:] if kind in CARRYING and kind not in RECURRENT else state
+    leaves = [inputs_NTI, *(part for part in read if part is not None)] if begun else [inputs_NTI]
     for leaf in leaves:
         leaf.requires_grad_()
     actual = tensors(cell.run(inputs_NTI, state if begun else None, padding_NT if padded else None))
     expected = tensors(stepped(cell, inputs_NTI, lengths, state))
-    assert len(actual) == (3 if kind.has_cell_state else 2)
+    assert len(actual) == (3 if kind in CARRYING else 2)
     assert_close(actual, expected)
     assert actual[0][padding_NT].abs().sum() == 0
     assert_close(gradients(cell, leaves, actual), gradients(cell, leaves, expected))
 
 
-@pytest.mark.parametrize("kind", CellKind)
+@pytest.mark.parametrize("kind", RECURRENT)
 def test_recurrent_dropout_draws_one_mask_for_all_positions(kind):
     cell, lengths = random_cell(kind, 3, rate=0.5).train(), [4, 6]
     inputs_NTI, _, padding_NT = random_inputs(4, lengths)
-    zero = torch.zeros(2, UNITS, dtype=torch.float64)
-    start = CellState(zero, zero if kind.has_cell_state else None)
+    start = first_state(cell, kind, 2)
     torch.manual_seed(5)
     actual = tensors(cell.run(inputs_NTI, None, padding_NT))
     torch.manual_seed(5)
@@ -171,17 +186,22 @@ def test_a_simple_step_by_hand(relu, expected):
 def test_each_kind_builds_its_cell(kind):
     cell = make_cell(kind, INPUTS, UNITS)
     assert (cell.input_size, cell.hidden_size) == (INPUTS, UNITS)
-    W_ih, W_hh, *biases = cell.weights()
-    assert W_ih.shape == (cell.blocks * UNITS, INPUTS)
-    assert W_hh.shape == (cell.blocks * UNITS, UNITS)
-    assert [bias.shape for bias in biases] == ([(cell.blocks * UNITS,)] * 2 if kind in FUSED else [])
+    rows, traits = cell.blocks * UNITS, kind.traits
+    assert traits.blocks == cell.blocks
+    assert (traits.has_cell_state, traits.has_recurrent_weights) == (cell.has_cell_state, cell.has_recurrent_weights)
+    assert traits.has_forget_gate == (cell.forget_bias() is not None)
+    W_ih, *others = cell.weights()
+    assert W_ih.shape == (rows, INPUTS)
+    assert others[0].shape == (rows, UNITS) or kind not in RECURRENT
+    assert [bias.shape for bias in others[1:]] == [(rows,)] * 2 or kind not in FUSED
     inputs_NTI, _, _ = random_inputs(1, [1, 1], torch.float32)
     state = CellState(*(part if part is None else part.float() for part in random_state(kind, 2)))
     after, gates = cell.step(inputs_NTI[:, 0], state)
     assert set(gates) == GATES[kind]
     assert all(gate.shape == (2, UNITS) for gate in gates.values())
     assert all((gate >= 0).all() and (gate <= 1).all() for name, gate in gates.items() if name != "candidate")
-    assert (after.cell_NH is not None) == kind.has_cell_state
+    assert (after.cell_NH is not None) == (kind in CARRYING)
+    assert (cell.unit_state(after) is not None) == kind.has_cell_state
 
 
 def test_an_lstm_without_a_cell_state_raises():
@@ -257,7 +277,7 @@ def test_gradients_in_bfloat16_are_close_to_float32(kind):
 RATE = 0.3
 
 
-@pytest.mark.parametrize("kind", CellKind)
+@pytest.mark.parametrize("kind", RECURRENT)
 def test_weight_dropping_zeroes_recurrent_weights_only_and_scales_the_rest(kind):
     torch.manual_seed(1)
     cell = make_cell(kind, 5, 60, RATE).train()

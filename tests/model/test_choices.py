@@ -29,5 +29,11 @@ def test_a_python_string_is_accepted_as_a_choice() -> None:
     assert settings.encoder.direction is choices.Direction.gnmt
 
 
-def test_only_lstms_carry_a_cell_state() -> None:
-    assert {cell.value for cell in CellKind if cell.has_cell_state} == {"lstm", "layer_norm_lstm"}
+def test_lstms_and_simple_recurrent_units_have_a_cell_state() -> None:
+    assert {str(cell) for cell in CellKind if cell.has_cell_state} == {
+        "lstm",
+        "layer_norm_lstm",
+        "ssru",
+        "sru",
+        "slstm",
+    }

@@ -14,7 +14,7 @@ from torch import Tensor
 from seq2seq.errors import ConfigError
 from seq2seq.inference import NetworkStepper, PreparedDecoder
 from seq2seq.inference.config import InferencePrecision
-from seq2seq.model import AttentionKind, DecoderConfig, Direction, EncoderConfig, ModelConfig, Network, Tying
+from seq2seq.model import AttentionKind, CellKind, DecoderConfig, Direction, EncoderConfig, ModelConfig, Network, Tying
 from seq2seq.model.choices import Initialization
 from seq2seq.model.network import meta_network
 from seq2seq.search import Hypothesis, SearchConfig, search
@@ -184,8 +184,12 @@ def test_memory_contains_the_top_summary_and_the_attention_inputs(config):
     encoded = network.encoder(network.source_embedding(source_BS), lengths_B)
     assert torch.equal(memory.context_BD, encoded.hidden[-1])
     hidden, cell = network.bridge(encoded.hidden, encoded.cell)
-    assert torch.equal(state.hidden_LNH, hidden)
-    assert (cell is None and state.cell_LNH is None) or torch.equal(state.cell_LNH, cell)
+    first = network.decoder.layers[0].start(hidden[0], None if cell is None else cell[0])
+    assert torch.equal(state.hidden_LNH[0], first.hidden_NH)
+    assert (first.cell_NH is None and state.cell_LNH is None) or torch.equal(state.cell_LNH[0], first.cell_NH)
+    if config.decoder.cell not in (CellKind.ssru, CellKind.sru, CellKind.slstm, CellKind.mlstm):
+        assert torch.equal(state.hidden_LNH, hidden)
+        assert (cell is None and state.cell_LNH is None) or torch.equal(state.cell_LNH, cell)
     if config.attention is AttentionKind.none:
         assert memory.attention is None
     else:

@@ -40,7 +40,18 @@ from tests.node import WEB, run_node
 
 SCRIPTS = [
     f"{name}.js"
-    for name in ["model", "weights", "products", "encoder", "attention", "decoder", "output", "engine", "search"]
+    for name in [
+        "model",
+        "weights",
+        "cells",
+        "products",
+        "encoder",
+        "attention",
+        "decoder",
+        "output",
+        "engine",
+        "search",
+    ]
 ]
 CODE = (Path(__file__).parent / "engine_cases.js").read_text("utf-8")
 TRANSLATES = [model for model in EVERY if model.encoder.layers]
@@ -282,7 +293,7 @@ def test_excluded_tokens_are_never_chosen(tmp_path):
 REFUSED = [
     ("format", 2, "config.json has format 2, and this page reads format 1: use the page of that export"),
     ("model.attention", "sparse", "model.attention=sparse is not supported: export the model again"),
-    ("model.decoder.cell", "sru", "cell=sru is not supported: export the model again"),
+    ("model.decoder.cell", "qrnn", "cell=qrnn is not supported: export the model again"),
     ("model.encoder.layers", 0, "model.encoder.layers=0 is a language model, which does not translate"),
     ("model.copy", "pointer", "model.copy=pointer needs the target token of each source token: pass copies"),
     ("model.tying", "none", "model.safetensors has no source_embedding.weight: copy or export the model again"),

@@ -38,7 +38,7 @@ from seq2seq.run.folder import RunFolder
 from tests.browser import open_page
 from tests.node import WEB, run_node
 
-SCRIPTS = ("model", "weights", "products", "encoder", "attention", "decoder", "output", "engine", "search")
+SCRIPTS = ("model", "weights", "cells", "products", "encoder", "attention", "decoder", "output", "engine", "search")
 BEAMS = (1, 5)
 ROUNDS = 3
 

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { Attention, Cell, hasCellState, padded, split } = globalThis.seq2seq;
+  const { Attention, Cell, padded, split } = globalThis.seq2seq;
 
   class Decoder {
     constructor(packer, model, products) {
@@ -56,10 +56,9 @@
     /** States of all layers, the part of the next input that comes from this position, and the coverage. */
     makeState(N, S) {
       const { arena, model, cells, fed } = this;
-      const states = () => cells.map(({ size }) => arena.floats(N * size));
       return {
-        hidden: states(),
-        cell: hasCellState(model.decoder.cell) ? states() : [],
+        hidden: cells.map(({ size }) => arena.floats(N * size)),
+        cell: cells.map(({ stateSize }) => arena.floats(N * stateSize)),
         fed: fed && arena.floats(N * padded(fed.size)),
         coverage: model.settings.coverage ? arena.floats(N * S) : 0,
       };
@@ -140,9 +139,9 @@
       const move = (from, to, width) => {
         rows.forEach((row, n) => arena.copy(from + 4 * row * width, to + 4 * n * width, width));
       };
-      this.cells.forEach(({ size }, depth) => {
+      this.cells.forEach(({ size, stateSize }, depth) => {
         move(state.hidden[depth], spare.hidden[depth], size);
-        if (state.cell.length) move(state.cell[depth], spare.cell[depth], size);
+        if (stateSize) move(state.cell[depth], spare.cell[depth], stateSize);
       });
       if (this.fed) move(state.fed, spare.fed, padded(this.fed.size));
       if (state.coverage) move(state.coverage, spare.coverage, this.positions);

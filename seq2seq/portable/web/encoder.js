@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { Cell, hasCellState, padded } = globalThis.seq2seq;
+  const { Cell, hasCellState, padded, startsFromCellState } = globalThis.seq2seq;
 
   class Encoder {
     constructor(packer, model, products) {
@@ -20,6 +20,7 @@
       });
       this.widths = this.layers.map((_, depth) => model.layerWidth(depth));
       this.gatesSize = Math.max(...this.layers.flat().map(({ cell }) => cell.gates));
+      this.stateSize = this.layers[0][0].cell.stateSize;
     }
 
     /** Make room for sentences of S tokens. */
@@ -28,7 +29,7 @@
       const units = padded(model.encoder.size);
       const states = () => arena.floats(S * padded(Math.max(...widths)));
       this.gates = arena.floats(S * this.gatesSize);
-      [this.hidden, this.cell] = [arena.floats(units), arena.floats(units)];
+      [this.hidden, this.cell] = [arena.floats(units), arena.floats(this.stateSize)];
       this.states = states(); // of the layer at hand
       this.outputs = [states(), states()]; // of this layer and the one below, in turn
       /** The summary of each layer's hidden states, and its last cell states; the summary again if it has none. */
@@ -58,14 +59,14 @@
       if (depth) products.add(cell.inputs[0], this.outputs[(depth + 1) % 2], S, gates);
       else products.addEmbedded(cell.inputs[0], this.embedding, source, gates);
       arena.zero(hidden, cell.size);
-      arena.zero(this.cell, cell.size);
+      arena.zero(this.cell, cell.stateSize);
       for (let t = 0; t < S; t++) {
         const s = reversed ? S - 1 - t : t;
         cell.step(products, gates + 4 * s * cell.gates, 1, hidden, this.cell);
         arena.copy(hidden, this.states + 4 * s * width + offset, cell.units);
       }
       arena.copy(hidden, this.summaries[depth] + offset, cell.units);
-      arena.copy(this.cell, this.cells[depth] + offset, cell.units);
+      if (hasCellState(cell.kind)) arena.copy(this.cell, this.cells[depth] + offset, cell.units);
     }
 
     /** Replace the last state by another summary if the model has one. */
@@ -100,14 +101,18 @@
         return Array.from({ length: count }, (_, i) => packer.linear(`bridge.${name}_maps.${i}`, bounded));
       };
       this.hiddenMaps = maps("hidden", summaryBounded);
-      if (!hasCellState(decoder.cell)) return;
+      if (!startsFromCellState(decoder.cell)) return;
       this.cellMaps = maps("cell", summaryBounded && !hasCellState(encoder.cell)); // cell states are unbounded
     }
 
-    /** Fill the first row of each layer's states. */
-    start(encoder, state) {
-      state.hidden.forEach((hidden, layer) => this.map(this.hiddenMaps, encoder.summaries, layer, hidden));
-      state.cell.forEach((cell, layer) => this.map(this.cellMaps, encoder.cells, layer, cell));
+    /** Fill the first row of each layer's states; `cells` are the decoder's. */
+    start(encoder, state, cells) {
+      const { arena } = this.products;
+      cells.forEach((cell, layer) => {
+        this.map(this.hiddenMaps, encoder.summaries, layer, state.hidden[layer]);
+        if (this.cellMaps) this.map(this.cellMaps, encoder.cells, layer, state.cell[layer]);
+        cell.start(arena.f32, state.hidden[layer], state.cell[layer]);
+      });
     }
 
     map(maps, summaries, layer, out) {

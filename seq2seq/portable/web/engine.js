@@ -78,7 +78,7 @@
       }
       this.reserve(1, source.length);
       const states = this.encoder.encode(source);
-      this.bridge.start(this.encoder, this.decoder.state);
+      this.bridge.start(this.encoder, this.decoder.state, this.decoder.cells);
       this.decoder.start(states, source.length, this.encoder.summaries[this.model.top]);
       this.output.start(source, this.shortlist(source));
     }

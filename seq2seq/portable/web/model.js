@@ -15,9 +15,15 @@
   };
 
   /** Matrices of a cell that are stacked in one. */
-  const BLOCKS = { lstm: 4, layer_norm_lstm: 4, gru: 3, rnn_tanh: 1, rnn_relu: 1 };
+  const BLOCKS = {
+    ...{ lstm: 4, layer_norm_lstm: 4, gru: 3, rnn_tanh: 1, rnn_relu: 1 },
+    ...{ ssru: 2, sru: 4, min_gru: 2, min_lstm: 3, slstm: 4, mlstm: 4 },
+  };
 
-  const hasCellState = (kind) => kind === "lstm" || kind === "layer_norm_lstm";
+  /** Whether a cell has a cell state of one number per unit; whether the bridge gives it one; its hidden states. */
+  const hasCellState = (kind) => ["lstm", "layer_norm_lstm", "ssru", "sru", "slstm"].includes(kind);
+  const startsFromCellState = (kind) => ["lstm", "layer_norm_lstm", "slstm"].includes(kind);
+  const isBounded = (kind) => ["lstm", "layer_norm_lstm", "gru", "rnn_tanh", "slstm"].includes(kind);
 
   /** Refuse what these scripts do not compute, by its name. */
   function checkConfig({ format, model }) {
@@ -86,7 +92,7 @@
 
     /** The encoder's hidden states and their summaries, which residual connections are no part of. */
     get summaryBounded() {
-      return this.encoder.cell !== "rnn_relu";
+      return isBounded(this.encoder.cell);
     }
 
     encoderOutputBounded(layer) {
@@ -104,10 +110,12 @@
       return bridge === "copy" ? this.summaryBounded : bridge !== "linear";
     }
 
-    /** The decoder's hidden states after a step; a GRU can keep its initial state for ever. */
+    /** The decoder's hidden states after a step; a GRU or sLSTM can keep its initial state for ever. */
     get stateBounded() {
       const { cell } = this.decoder;
-      return cell !== "rnn_relu" && (cell !== "gru" || this.startBounded);
+      if (["gru", "slstm"].includes(cell) && !this.startBounded) return false;
+      if (cell === "slstm" && this.settings.bridge === "copy") return false; // of cell states, which are unbounded
+      return isBounded(cell);
     }
 
     decoderOutputBounded(layer) {
@@ -126,5 +134,6 @@
     }
   }
 
-  globalThis.seq2seq = Object.assign(globalThis.seq2seq || {}, { BLOCKS, Model, checkConfig, hasCellState });
+  const names = { BLOCKS, Model, checkConfig, hasCellState, startsFromCellState };
+  globalThis.seq2seq = Object.assign(globalThis.seq2seq || {}, names);
 })();

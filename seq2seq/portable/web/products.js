@@ -5,9 +5,12 @@
 "use strict";
 
 (() => {
-  const { BLOCKS, padded, split } = globalThis.seq2seq;
+  const { BLOCKS, RECENT, hasCellState, padded, split } = globalThis.seq2seq;
 
   const INPUT_LEVELS = 8127; // as in kernels.ts
+
+  /** Outputs of a matrix and of the one that is stacked below it, if any. */
+  const stacked = (matrix) => matrix.outputs + (matrix.below ? matrix.below.outputs : 0);
 
   class Products {
     constructor(kernels, arena) {
@@ -26,7 +29,8 @@
     }
 
     /** Add W x of each row to the rows of out, which are `stride` numbers apart. */
-    add(matrix, x, rows, out, stride = matrix.outputs) {
+    add(matrix, x, rows, out, stride = stacked(matrix)) {
+      if (matrix.below) this.add(matrix.below, x, rows, out + 4 * matrix.outputs, stride);
       const { address, scales, outputs, width } = matrix;
       if (!scales) return this.kernels.addFloatProduct(x, rows, address, outputs, width, out, stride);
       this.kernels.encode(x, this.codes, rows * width);
@@ -38,7 +42,7 @@
     }
 
     /** As `add`, with the embeddings of tokens as x. */
-    addEmbedded(matrix, embedding, tokens, out, stride = matrix.outputs) {
+    addEmbedded(matrix, embedding, tokens, out, stride = stacked(matrix)) {
       const { kernels, arena } = this;
       const { address, scales, width } = embedding;
       if (!scales) {
@@ -47,6 +51,7 @@
         });
         return this.add(matrix, this.embedded, tokens.length, out, stride);
       }
+      if (matrix.below) this.addEmbedded(matrix.below, embedding, tokens, out + 4 * matrix.outputs, stride);
       tokens.forEach((token, row) => {
         kernels.widen(address + token * width, this.codes + 2 * row * width, width);
         arena.f32[this.embeddedScales / 4 + row] = arena.f32[scales / 4 + token];
@@ -67,7 +72,7 @@
     }
   }
 
-  /** A recurrent cell; the equations are in kernels.ts. */
+  /** A recurrent cell; the equations are in kernels.ts and cells.js. */
   class Cell {
     /**
      * @param name    of its weights
@@ -79,7 +84,9 @@
     constructor(packer, name, kind, units, parts, bounded) {
       const [ending, blocks] = [kind === "layer_norm_lstm" ? "" : "_l0", BLOCKS[kind]];
       const { tensors } = packer;
-      Object.assign(this, { kind, units, size: padded(units), gates: blocks * padded(units) });
+      const size = padded(units);
+      Object.assign(this, { kind, units, size, gates: blocks * size, stateSize: hasCellState(kind) ? size : 0 });
+      if (kind in RECENT) return void this.packRecent(packer, name, blocks, parts, bounded);
       this.hidden = packer.matrix(`${name}.weight_hh${ending}`, { blocks, bounded });
       this.inputs = split(parts).map((part) => packer.matrix(`${name}.weight_ih${ending}`, { blocks, ...part }));
       if (kind === "layer_norm_lstm") {
@@ -95,6 +102,24 @@
       this.hiddenBias = kind === "gru" && packer.vector(hidden, { blocks });
     }
 
+    /** The weights of a cell of cells.js. */
+    packRecent(packer, name, blocks, parts, bounded) {
+      const { kind, units, size } = this;
+      this.stateSize = RECENT[kind].stateSize(units, size);
+      const bias = packer.tensors.floats(`${name}.bias`);
+      this.inputs = split(parts).map((part) => packer.matrix(`${name}.weight_ih`, { blocks, ...part }));
+      this.hidden = kind === "slstm" && packer.matrix(`${name}.weight_hh`, { blocks, bounded });
+      if (kind === "sru") this.peephole = packer.vector(packer.tensors.floats(`${name}.peephole`), { blocks: 2 }) / 4;
+      this.bias = packer.vector(bias.subarray(0, blocks * units), { blocks });
+      if (kind !== "mlstm") return;
+      // The heads' gates are stacked below: two blocks of at most 4 numbers, each padded to 16.
+      this.gates += 32;
+      packer.vector(bias.subarray(blocks * units), { blocks: 2 }); // right behind the other biases
+      this.inputs = split(parts).map((part, i) => {
+        return { ...this.inputs[i], below: packer.matrix(`${name}.weight_gates`, { blocks: 2, ...part }) };
+      });
+    }
+
     /** One position of some rows: hidden and cell state are replaced; the gates hold W x + b and are overwritten. */
     step(products, gates, rows, hidden, cell) {
       const { kernels, hiddenGates } = products;
@@ -102,13 +127,28 @@
         products.linear({ matrix: this.hidden, bias: this.hiddenBias }, hidden, rows, hiddenGates);
         return kernels.gru(gates, hiddenGates, hidden, rows, this.size);
       }
-      products.add(this.hidden, hidden, rows, gates);
+      if (this.hidden) products.add(this.hidden, hidden, rows, gates);
+      if (this.kind in RECENT) return this.stepRecent(products.arena.f32, gates / 4, rows, hidden / 4, cell / 4);
       if (this.kind === "lstm") return kernels.lstm(gates, cell, hidden, rows, this.size);
       if (this.kind === "layer_norm_lstm") {
         return kernels.layerNormLstm(gates, cell, hidden, rows, this.size, this.norms, this.units);
       }
       kernels[this.kind === "rnn_relu" ? "relu" : "tanh"](gates, rows * this.size);
       products.arena.copy(gates, hidden, rows * this.size);
+    }
+
+    stepRecent(f32, gates, rows, hidden, cell) {
+      const { kind, units, size, peephole, stateSize } = this;
+      for (let row = 0; row < rows; row++) {
+        const at = { gates: gates + row * this.gates, hidden: hidden + row * size, cell: cell + row * stateSize };
+        RECENT[kind].step(f32, { ...at, units, size, peephole });
+      }
+    }
+
+    /** Turn the first row of the bridge's states into the initial state. */
+    start(f32, hidden, cell) {
+      const { kind, units, size } = this;
+      if (kind in RECENT) RECENT[kind].start(f32, { hidden: hidden / 4, cell: cell / 4, units, size });
     }
   }
 
