@@ -264,6 +264,7 @@ def test_translate_without_a_run_is_one_line(recipe, tmp_path):
     assert "run=PATH" in outcome.err
 
 
+@pytest.mark.slow
 def test_a_terminated_training_saves_prints_one_line_and_resumes(recipe, tmp_path):
     """With a real process and signal; the result has the same bits as an uninterrupted run."""
     settings = [*TINY, "training.updates=50", "training.validate_every=50"]

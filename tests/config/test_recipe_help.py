@@ -67,6 +67,7 @@ def test_help_with_an_unknown_topic_names_the_sections(recipe):
     assert outcome.err.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("group", "choices"), [("optimizer", ["adamw", "sgd"]), ("schedule", ["constant", "halving"])])
 def test_the_help_of_a_group_has_the_values_that_its_choices_bring(recipe, group, choices):
     text = recipe("train", f"--help={group}").out

@@ -145,6 +145,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.slow
 def test_another_sweep_in_the_same_folder_is_refused(recipe, trained, tmp_path):
     sweep = tmp_path / "sweep"
     assert recipe("train", "-m", f"run={sweep}", "seed=1,", "model.dropout=0.2").code == 1
@@ -179,6 +180,7 @@ def test_longer_training_resumes_finished_jobs(recipe, trained, tmp_path):
     assert [(place[0], place[3]) for place in trained.seen] == [(1, False), (2, False), (1, True), (2, True)]
 
 
+@pytest.mark.slow
 def test_a_sweep_with_numbered_folders_resumes_in_them(recipe, trained, tmp_path):
     for number, seed in enumerate((1, 2)):
         open_run(tmp_path / "s" / str(number), compose_train(overrides=[f"seed={seed}"]))

@@ -307,6 +307,7 @@ def learned(kind: CellKind) -> float:
     return float((logits_PV.argmax(1) == labels_P).float().mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", RECENT)
 def test_a_tiny_network_learns_to_reverse_words(kind):
     """Every order of three letters, through the context vector only."""

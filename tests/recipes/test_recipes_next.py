@@ -35,9 +35,8 @@ def test_after_training_a_sentence_of_the_test_set_is_translated(recipe, own, tm
     assert run_next(outcome.out).count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("recipe_name", "unit"), [pytest.param("average", "BLEU", marks=pytest.mark.slow), ("quantize", "BLEU")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("recipe_name", "unit"), [("average", "BLEU"), ("quantize", "BLEU")])
 def test_a_new_model_folder_is_evaluated(recipe, own, recipe_name, unit):
     others = [f"runs=['{own}']"] if recipe_name == "average" else []
     outcome = recipe(recipe_name, f"run='{own}'", *others)

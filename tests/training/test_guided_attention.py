@@ -115,6 +115,7 @@ def test_guided_attention_is_inside_of_sampled_inputs_and_risk():
     assert type(built(None, 0.0).objective.objective) is TeacherForcing
 
 
+@pytest.mark.slow
 def test_attention_finds_the_words_sooner(tmp_path):
     """Letters in reverse order: the attention on the letter that is written next, from small embeddings."""
     shares = {}
