@@ -27,7 +27,7 @@ WORDS = {
     "attention_order": ("gnmt", "luong", "bahdanau"),
     "copy": ("none", "pointer"),
     "readout": ("tanh", "maxout"),
-    "cell": ("lstm", "gru", "rnn_tanh", "rnn_relu", "layer_norm_lstm"),
+    "cell": ("lstm", "gru", "rnn_tanh", "rnn_relu", "layer_norm_lstm", *CELLS),
 }
 """Values of the settings that choose an equation; those of an encoder's directions and of tying follow from weights."""
 
