@@ -43,7 +43,7 @@ BEAMS = (1, 5)
 ROUNDS = 3
 
 TIMED = """
-const engine = await loadEngine(input.config, bytes(input.weights), bytes(input.wasm), { copies: input.config.copies });
+const engine = await loadEngine(input.config, await bytes(input.weights), await bytes(input.wasm), { copies: input.config.copies });
 const options = { beamSize: input.beam };
 for (const source of input.sources.slice(0, 3)) await translate(engine, source, options);
 const start = performance.now();
@@ -53,7 +53,7 @@ return { seconds: (performance.now() - start) / 1000, found };
 """
 """The body of a function of `input`: translate, and return the time."""
 
-BYTES = "const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;"
+BYTES = "const bytes = async (text) => (await fetch(`data:;base64,${text}`)).arrayBuffer();"
 
 
 class Timed(NamedTuple):
