@@ -43,7 +43,8 @@ BEAMS = (1, 5)
 ROUNDS = 3
 
 TIMED = """
-const engine = await loadEngine(input.config, await bytes(input.weights), await bytes(input.wasm), { copies: input.config.copies });
+const [weights, wasm] = await Promise.all([input.weights, input.wasm].map(bytes));
+const engine = await loadEngine(input.config, weights, wasm, { copies: input.config.copies });
 const options = { beamSize: input.beam };
 for (const source of input.sources.slice(0, 3)) await translate(engine, source, options);
 const start = performance.now();
