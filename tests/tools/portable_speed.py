@@ -54,7 +54,9 @@ return { seconds: (performance.now() - start) / 1000, found };
 """
 """The body of a function of `input`: translate, and return the time."""
 
-BYTES = "const bytes = async (text) => (await fetch(`data:;base64,${text}`)).arrayBuffer();"
+FETCHED = "const bytes = async (address) => (await fetch(address)).arrayBuffer();"
+CHOSEN = "const bytes = (place) => document.querySelector('input').files[place].arrayBuffer();"
+"""How node and the browser read weights and kernels: an argument of 50 MB would take the browser half a minute."""
 
 
 class Timed(NamedTuple):
@@ -92,38 +94,43 @@ def python_form(translator: Any, numbers: dict[str, int]) -> Form:
     return timed
 
 
-def web_input(folder: Path, sources: list[list[int]], beam: int) -> dict[str, Any]:
-    """What `TIMED` reads."""
-    encoded = {"weights": folder / "model.safetensors", "wasm": WEB / "kernels.wasm"}
-    files = {name: base64.b64encode(path.read_bytes()).decode() for name, path in encoded.items()}
-    return {
-        "config": json.loads((folder / "config.json").read_text("utf-8")),
-        "sources": sources,
-        "beam": beam,
-        **files,
-    }
+def web_input(folder: Path, sources: list[list[int]], beam: int, files: Mapping[str, Any]) -> dict[str, Any]:
+    """What `TIMED` reads; ``files`` are where `FETCHED` or `CHOSEN` finds weights and kernels."""
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    return {"config": config, "sources": sources, "beam": beam, **files}
+
+
+def web_files(folder: Path) -> dict[str, Path]:
+    """The files that `TIMED` reads."""
+    return {"weights": folder / "model.safetensors", "wasm": WEB / "kernels.wasm"}
 
 
 def node_form(folder: Path, sources: list[list[int]]) -> Form:
     """The page's scripts in node."""
+    encoded = {name: base64.b64encode(path.read_bytes()).decode() for name, path in web_files(folder).items()}
+    files = {name: f"data:;base64,{text}" for name, text in encoded.items()}
 
     def timed(sentences: list[str], beam: int) -> Timed:
         names = [f"{name}.js" for name in SCRIPTS]
-        return Timed(**run_node(names, BYTES + TIMED, web_input(folder, sources[: len(sentences)], beam)))
+        return Timed(**run_node(names, FETCHED + TIMED, web_input(folder, sources[: len(sentences)], beam, files)))
 
     return timed
 
 
 def chromium_form(folder: Path, sources: list[list[int]], throttled: int) -> Form:
     """The page's scripts in Chromium, on the main thread, whose processor can be throttled."""
+    paths = web_files(folder)
+    places = {name: place for place, name in enumerate(paths)}
 
     def timed(sentences: list[str], beam: int) -> Timed:
         with open_page("about:blank") as page:
+            page.set_content("<input type=file multiple>")
+            page.set_input_files("input", list(paths.values()))
             page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": throttled})
             for name in SCRIPTS:
                 page.add_script_tag(content=(WEB / f"{name}.js").read_text("utf-8"))
-            code = f"async (input) => {{ {BYTES} {TIMED} }}"
-            return Timed(**page.evaluate(code, web_input(folder, sources[: len(sentences)], beam)))
+            code = f"async (input) => {{ {CHOSEN} {TIMED} }}"
+            return Timed(**page.evaluate(code, web_input(folder, sources[: len(sentences)], beam, places)))
 
     return timed
 
