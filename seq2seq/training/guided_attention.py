@@ -35,11 +35,10 @@ class Links:
             torch.from_numpy(column) for column in (lexicon.targets_C, lexicon.sources_C, lexicon.probabilities_C)
         )
         empty = sources == source_size
-        self.empty_V = torch.zeros(target_size).index_copy_(0, targets[empty].long(), probabilities[empty].float())
-        self.source_size = source_size
+        empty_V = torch.zeros(target_size).index_copy_(0, targets[empty].long(), probabilities[empty].float())
         keys_C, order_C = (targets.long() * source_size + sources)[~empty].sort()
-        self.keys_C, self.probabilities_C = keys_C.to(device), probabilities[~empty][order_C].float().to(device)
-        self.empty_V = self.empty_V.to(device)
+        self.source_size, self.keys_C, self.empty_V = source_size, keys_C.to(device), empty_V.to(device)
+        self.probabilities_C = probabilities[~empty][order_C].float().to(device)
 
     def __call__(self, source_PS: Tensor, labels_P: Tensor) -> Tensor:
         """Probability (P, S) that the label comes from each source token: t(f | e) / Σ t(f | e').
