@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from seq2seq.model.cell import CellState, Gates, cell_of, weight_dropped, zero_state
+from seq2seq.model.cell import CellState, Gates, cell_of, weight_dropped
 from seq2seq.model.cells.stacked import StackedCell, padded_result
 from seq2seq.model.choices import CellKind
 from seq2seq.model.kernels import CLOSED
@@ -120,8 +120,7 @@ class MLSTM(StackedCell):
         constant_NX: Tensor | None = None,
     ) -> tuple[Tensor, CellState]:
         """Compute T positions, a chunk at once; padding has no weight, and keeps that of all others."""
-        sums_NTG = self.input_sums(inputs_NTI, constant_NX, weights or weight_dropped(self))
-        state = zero_state(self, len(inputs_NTI), sums_NTG) if state is None else state
+        sums_NTG, state = self.begin(inputs_NTI, state, constant_NX, weights or weight_dropped(self))
         memory = self.memory(cell_of(state).to(sums_NTG.dtype))
         *qkv, o_NTH, i_NTM, f_NTM = self._split(sums_NTG)
         q, k, v = (part.transpose(1, 2) for part in qkv)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from seq2seq.model.cell import CellState, Gates, cell_of, weight_dropped, zero_state
+from seq2seq.model.cell import CellState, Gates, cell_of, weight_dropped
 from seq2seq.model.cells.stacked import StackedCell, padded_result
 from seq2seq.model.choices import CellKind
 from seq2seq.model.kernels import CLOSED, OPEN
@@ -45,8 +45,7 @@ class SRU(StackedCell):
         constant_NX: Tensor | None = None,
     ) -> tuple[Tensor, CellState]:
         """Compute T positions: three elementwise operations for each, and all others at once."""
-        sums_NTG = self.input_sums(inputs_NTI, constant_NX, weights or weight_dropped(self))
-        state = zero_state(self, len(inputs_NTI), sums_NTG) if state is None else state
+        sums_NTG, state = self.begin(inputs_NTI, state, constant_NX, weights or weight_dropped(self))
         candidate, f_x, r_x, highway = sums_NTG.chunk(4, dim=-1)
         if padding_NT is not None:
             f_x = f_x.masked_fill(padding_NT.unsqueeze(2), OPEN)

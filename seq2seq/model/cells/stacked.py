@@ -70,14 +70,20 @@ class StackedCell(Cell):
     ) -> tuple[Tensor, CellState]:
         """Compute T positions: the products of the inputs at once, the rest one by one."""
         weights = weights or weight_dropped(self)
-        sums_NTG = self.input_sums(inputs_NTI, constant_NX, weights)
-        state = zero_state(self, len(inputs_NTI), sums_NTG) if state is None else state
+        sums_NTG, state = self.begin(inputs_NTI, state, constant_NX, weights)
         return run_steps(
             lambda sums, before: self.advance(self._with_hidden(sums, before, weights), before)[0],
             sums_NTG,
             state,
             padding_NT,
         )
+
+    def begin(
+        self, inputs_NTI: Tensor, state: CellState | None, constant_NX: Tensor | None, weights: list[Tensor]
+    ) -> tuple[Tensor, CellState]:
+        """The sums of the inputs at all positions (N, T, G), and the state before the first one: zeros if None."""
+        sums_NTG = self.input_sums(inputs_NTI, constant_NX, weights)
+        return sums_NTG, zero_state(self, len(inputs_NTI), sums_NTG) if state is None else state
 
     def input_sums(self, inputs_NTI: Tensor, constant_NX: Tensor | None, weights: list[Tensor]) -> Tensor:
         """W x + b at all positions (N, T, G), in the type of the weights; a constant input is multiplied once."""
@@ -140,8 +146,7 @@ class LinearCell(StackedCell):
         constant_NX: Tensor | None = None,
     ) -> tuple[Tensor, CellState]:
         """Compute T positions by `linear_scan`; padding keeps the state: a = 1, b = 0."""
-        sums_NTG = self.input_sums(inputs_NTI, constant_NX, weights or self.weights())
-        state = zero_state(self, len(inputs_NTI), sums_NTG) if state is None else state
+        sums_NTG, state = self.begin(inputs_NTI, state, constant_NX, weights or self.weights())
         kept_NTH, added_NTH, _ = self.coefficients(sums_NTG)
         if padding_NT is not None:
             padding_NT1 = padding_NT.unsqueeze(2)
