@@ -116,6 +116,7 @@ def pytest_collection(session: pytest.Session) -> None:
     if os.environ.get(WITHOUT_ONEDNN):
         leave_onednn_out()
     compose_once()
+    os.fsync = lambda descriptor: None  # no power fails here, and waiting for the disk takes a tenth of the time
     gc.disable()
 
 

@@ -28,7 +28,7 @@ def choices_at_once() -> list[list[tuple[str, str]]]:
 
 
 def composed(name: str, overrides: list[str]) -> object:
-    register()
+    register(name)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = OmegaConf.to_object(compose(name, overrides=overrides))
     validate(config)

@@ -55,7 +55,7 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     schema = function.__annotations__["config"]
     name = next(name for name, registered in RECIPES.items() if registered is schema)
     first_lines: list[str] = []
-    register()
+    register(name)
     topic: str | None = None
 
     def start(settings: Any) -> Result:
@@ -151,7 +151,7 @@ def compose(name: str, arguments: Sequence[str], names_text: bool = False) -> An
     Raises:
         ConfigError: an argument is malformed, or a setting is unknown or invalid.
     """
-    register()
+    register(name)
     schema = RECIPES[name]()
     try:
         prepared, notes, first_lines = prepare_arguments(name, arguments, names_text)

@@ -96,11 +96,18 @@ MULTI_PROCESS = ("train", "evaluate", "translate")
 
 
 @functools.cache
-def register() -> None:
-    """Register the schema of every recipe and of every choice that is a dataclass with Hydra."""
+def register(recipe: str) -> None:
+    """Register the schema of a recipe, and of the choices that are dataclasses, with Hydra.
+
+    Hydra copies all that is registered each time it composes.
+    """
+    ConfigStore.instance().store(name=f"{recipe}_schema", node=RECIPES[recipe])
+    _register_choices()
+
+
+@functools.cache
+def _register_choices() -> None:
     store = ConfigStore.instance()
-    for name, schema in RECIPES.items():
-        store.store(name=f"{name}_schema", node=schema)
     for group, options in CHOICES.items():
         for name, schema in options.items():
             store.store(group=group, name=name, node=schema)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -163,7 +164,7 @@ class RunFolder:
         reason = (f"{key}: " if key else "") + (str(error).splitlines() or [type(error).__name__])[0]
         return RunError(f"{self.path / CONFIG}: section {section} is not usable ({reason}): restore it or retrain")
 
-    @property
+    @cached_property
     def is_language_model(self) -> bool:
         """Whether the model has no encoder.
 

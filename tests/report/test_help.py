@@ -28,7 +28,7 @@ def test_settings_as_overrides_give_the_same_settings():
     data.more = [MoreConfig(file="true", weight=2), MoreConfig(source="x", target="y,z", source_tag="'<bt>'")]
     reported = overrides(data, "data")
     assert len(reported) == 6, "settings with default values are omitted"
-    register()
+    register("evaluate")
     with initialize_config_module("seq2seq.conf", version_base="1.3"):
         composed = OmegaConf.to_object(
             compose("evaluate", quote_text(shlex.split(" ".join(reported)), EvaluateConfig()))

@@ -47,7 +47,8 @@ SMALL = 400_000
 @pytest.fixture(scope="module")
 def composed() -> Iterator[dict[str, DictConfig]]:
     """Composed configs by recipe and overrides."""
-    register()
+    for name, _ in BASES:
+        register(name)
     with initialize_config_dir(CONF, version_base="1.3"):
         yield {" ".join([name, *chosen]): compose(name, chosen) for name, chosen in BASES}
 

@@ -34,7 +34,7 @@ def read_settings(schema: type[Own], overrides: Sequence[str], defaults: Path | 
 
 def benchmark_settings(overrides: Sequence[str]) -> BenchmarkConfig:
     """The settings of recipes/benchmark.py, composed by Hydra as the recipe does."""
-    register()
+    register("benchmark")
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
         config: Any = OmegaConf.to_object(compose("benchmark", overrides=list(overrides)))
     validate(config)
