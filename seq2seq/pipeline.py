@@ -19,7 +19,7 @@ from seq2seq.corpora.config import source_tags
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.monolingual import read_target_corpora
 from seq2seq.corpora.reading import check_files, read_corpora
-from seq2seq.data.batch_sampler import BatchSampler, StreamPosition
+from seq2seq.data.batch_sampler import BatchSampler, Curriculum, StreamPosition
 from seq2seq.data.ibm_model1 import learn_lexicon
 from seq2seq.data.mixture import TableMixture, encode_mixture
 from seq2seq.data.preparation import encode_cached
@@ -182,8 +182,13 @@ def _encode(config: TrainConfig, texts: Texts, tokenizers: Tokenizers, cache: Pa
     return Batches(
         table,
         encode_cached(validation, tokenizers, cache, None, data.workers),
-        BatchSampler(table.source_lengths, table.target_lengths, config.batch, config.seed, table.weights),
+        _sampler(config, table),
     )
+
+
+def _sampler(config: TrainConfig, table: TableMixture, curriculum: Curriculum | None = None) -> BatchSampler:
+    lengths = table.source_lengths, table.target_lengths
+    return BatchSampler(*lengths, config.batch, config.seed, table.weights, curriculum)
 
 
 def _start_weights(
@@ -198,10 +203,14 @@ def _start_weights(
 
 
 def _stream(config: TrainConfig, texts: Texts, batches: Batches, tokenizers: Tokenizers) -> BatchStream:
-    """The batches of this process: first of both directions, if that is set."""
+    """The batches of this process: first of short pairs or of both directions, if that is set."""
+    sampler = batches.sampler
+    if length := config.training.curriculum_updates:
+        curriculum = Curriculum(config.training.curriculum_start, _batches_of(config, length))
+        sampler = _sampler(config, batches.table, curriculum)
 
     def after(updates: int) -> StreamPosition:
-        return batches.sampler.position_after(_batches_of(config, updates))
+        return sampler.position_after(_batches_of(config, updates))
 
     share, updates = config.tokenizer.sampling_until, config.training.bidirectional_updates
     until = after(round(share * config.training.updates)) if share < 1 else None
@@ -212,7 +221,7 @@ def _stream(config: TrainConfig, texts: Texts, batches: Batches, tokenizers: Tok
     def transform(rows: tuple[Rows, Rows], position: StreamPosition) -> tuple[Rows, Rows]:
         return resample(both(rows, position), position)
 
-    return batch_stream(batches.table, batches.sampler, transform, rank(), world_size())
+    return batch_stream(batches.table, sampler, transform, rank(), world_size())
 
 
 def _batches_of(config: TrainConfig, updates: int) -> int:
@@ -364,7 +373,8 @@ def _within_time(
     probe = copy(validate)  # an untrained network finds no end: its translations are as long as the references
     ratio = batches.validation.target_lengths.sum() / max(1, batches.validation.source_lengths.sum())
     probe.search = replace(validate.search, max_length_ratio=float(min(100.0, ratio)), max_length_offset=0)
-    stream, objective = _stream(config, texts, batches, tokenizers), _objective(config, tokenizers, precision, links)
+    whole = replace(config, training=replace(config.training, curriculum=0.0))  # updates of all lengths
+    stream, objective = _stream(whole, texts, batches, tokenizers), _objective(config, tokenizers, precision, links)
     speed = measure(network, stream, objective, lambda: probe(network.eval(), 0), config, precision)
     config = fitted(config, speed)
     config.check_length(config.training.updates)

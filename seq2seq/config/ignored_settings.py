@@ -82,6 +82,12 @@ def _conditions(config: TrainConfig) -> Iterator[Condition]:
         "tokenizer.sampling above 0",
     )
     yield Condition(
+        ("training.curriculum_start",),
+        config.training.curriculum == 0,
+        "with training.curriculum=0",
+        "training.curriculum above 0",
+    )
+    yield Condition(
         ("training.average_count",),
         config.training.average is Average.none,
         "with training.average=none",
@@ -131,6 +137,8 @@ def _of_objectives(config: TrainConfig) -> Iterator[Condition]:
     yield Condition(("loss.guided_attention",), no_attention, "without attention", "model.attention=general")
     unguided = config.loss.guided_attention == 0
     yield Condition(("loss.guided_until",), unguided, "with loss.guided_attention=0", "loss.guided_attention above 0")
+    unbagged = config.loss.bag_of_words == 0
+    yield Condition(("loss.bag_until",), unbagged, "with loss.bag_of_words=0", "loss.bag_of_words above 0")
     yield Condition(("loss.cutoff",), config.loss.simcut == 0, "with loss.simcut=0", "loss.simcut above 0")
     settings = ("kind", "metric", "samples", "temperature", "max_length_ratio", "max_length_offset", "sharpness")
     names = tuple(f"risk.{name}" for name in (*settings, "reference"))
@@ -141,7 +149,7 @@ def _of_objectives(config: TrainConfig) -> Iterator[Condition]:
         "with risk.kind=reinforce",
         "risk.kind=minimum_risk",
     )
-    losses = ("consistency", "simcut", "cutoff", "guided_attention", "guided_until")
+    losses = ("consistency", "simcut", "cutoff", "guided_attention", "guided_until", "bag_of_words", "bag_until")
     yield Condition(
         (*(f"loss.{name}" for name in losses), "scheduled_sampling."),
         risk.weight == 1,

@@ -9,7 +9,7 @@ from seq2seq.data.config import BatchConfig
 from seq2seq.doctor.reasons import Reason
 from seq2seq.errors import ConfigError
 from seq2seq.inference.config import InferencePrecision, ShortlistConfig
-from seq2seq.model import ModelConfig, Tying
+from seq2seq.model import AttentionKind, ModelConfig, Tying
 from seq2seq.search import SearchConfig, SearchOverrides
 from seq2seq.settings import Settings, setting, walk
 from seq2seq.system.hub import check_repository, is_hub
@@ -98,6 +98,8 @@ class TrainConfig:
             raise ConfigError("model.tying=all shares one vocabulary: set tokenizer.joint=true or model.tying=output")
         if self.training.bidirectional > 0:
             self._check_bidirectional()
+        if self.loss.bag_of_words > 0:
+            self._check_bag_of_words()
         self.loss.check()
         self.risk.check()
         self.logger.check()
@@ -122,6 +124,20 @@ class TrainConfig:
             raise ConfigError(
                 "training.bidirectional reads and writes both languages with one vocabulary: set tokenizer.joint=true "
                 "or training.bidirectional=0"
+            )
+
+    def _check_bag_of_words(self) -> None:
+        """Refuse to predict words from a context vector that the model lacks, or that attention complements."""
+        if not self.translates:
+            raise ConfigError(
+                "loss.bag_of_words predicts words from a context vector, which a language model "
+                "(model.encoder.layers=0) does not have: set loss.bag_of_words=0"
+            )
+        if self.model.attention is not AttentionKind.none:
+            raise ConfigError(
+                f"loss.bag_of_words predicts words from the context vector alone, and model.attention="
+                f"{self.model.attention} reads all states of the encoder: set model.attention=none or "
+                f"loss.bag_of_words=0"
             )
 
     def _check_language_model(self) -> None:

@@ -1,5 +1,6 @@
-"""Composes the batches of an epoch and orders them: a function of (lengths, weights, seed, epoch)."""
+"""Composes the batches of an epoch and orders them: a function of (lengths, weights, curriculum, seed, epoch)."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, overload
 
@@ -19,6 +20,22 @@ class StreamPosition(NamedTuple):
     epoch: int
     batch: int
     """Batches of this epoch before the position."""
+
+
+class Curriculum(NamedTuple):
+    """Training begins with the shortest pairs, and longer ones join (Platanios et al. 2019)."""
+
+    start: float
+    """Competence before the first batch, in (0, 1)."""
+    batches: int
+    """Batches after which competence is 1, at least 1."""
+
+    def competence(self, batches: int) -> float:
+        """The share of the pairs, the shortest ones, that is trained on after this number of batches.
+
+        c(t) = √(t (1 - c₀²) / T + c₀²): competence grows more slowly when more pairs share the batches.
+        """
+        return min(1.0, math.sqrt(batches * (1 - self.start**2) / self.batches + self.start**2))
 
 
 class EpochBatches(Sequence[Indices]):
@@ -67,6 +84,8 @@ class BatchSampler:
         seed: of the shuffling.
         weights: average repetitions of each pair per epoch, [pairs]. With 2.3, each epoch has two copies of a pair, and
             a third copy in three of ten epochs, resampled each epoch. None: every pair once.
+        curriculum: an epoch has only the share of the pairs that is the competence at its beginning, the shortest on
+            their longer side, so it is shorter; these epochs are composed at once. None: every epoch has all pairs.
 
     Raises:
         ConfigError: the weights add up to less than one pair per epoch.
@@ -79,6 +98,7 @@ class BatchSampler:
         config: BatchConfig,
         seed: int,
         weights: NDArray[np.float64] | None = None,
+        curriculum: Curriculum | None = None,
     ) -> None:
         self.source_lengths = _narrow(source_lengths + 1)  # EOS
         self.target_lengths = _narrow(target_lengths + 1)
@@ -90,11 +110,17 @@ class BatchSampler:
                 f"the weights leave {weights.sum():.2g} of {len(weights):,} pairs in an epoch: raise data.weight, or "
                 "the weight of a corpus in data.more"
             )
+        self.longest: list[int] = []
+        """Tokens of the longest pair in each epoch of the curriculum."""
+        if curriculum is not None:
+            self._compose(curriculum)
 
     def epoch(self, number: int) -> EpochBatches:
         """All batches of an epoch as row numbers; takes some seconds for ten million pairs."""
         generator = np.random.default_rng([self.seed, number])
         rows = self._shuffled(generator)
+        if number < len(self.longest):
+            rows = self._up_to(self.longest[number], rows)
         mean_length = float(self.target_lengths[rows].mean())
         pool_size = max(1, int(self.config.pool * self.config.tokens / mean_length))
         starts: list[int] = []
@@ -154,6 +180,20 @@ class BatchSampler:
         position = (copy + generator.random(len(copy))) / np.repeat(copies, copies)
         del copy
         return np.repeat(shuffled, copies)[np.argsort(position)]
+
+    def _compose(self, curriculum: Curriculum) -> None:
+        """Fill `longest`, one epoch after the other: their batches are the time in which competence grows."""
+        lengths = np.maximum(self.source_lengths, self.target_lengths)
+        totals = np.cumsum(np.bincount(lengths, self.weights))  # pairs per epoch up to each length
+        batches = 0
+        while batches < curriculum.batches:
+            self.longest.append(int(np.searchsorted(totals, curriculum.competence(batches) * totals[-1])))
+            batches += len(self.epoch(len(self.longest) - 1))
+
+    def _up_to(self, length: int, rows: Indices) -> Indices:
+        """The rows whose pairs are not longer; all of them if weights have left none of these in this epoch."""
+        short = rows[np.maximum(self.source_lengths[rows], self.target_lengths[rows]) <= length]
+        return short if len(short) else rows
 
     def _by_length(self, pool: Indices) -> NDArray[np.intp]:
         """Sorts the pool's pairs by target length, then by source length, ascending and descending in turn.

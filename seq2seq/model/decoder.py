@@ -154,6 +154,20 @@ class Decoder(nn.Module):
                 weights.append(output.weights_NTS)
         return DecoderOutput(torch.cat(features, 1), state, torch.cat(weights, 1) if weights else None)
 
+    def initial_features(self, embedded_N1E: Tensor, memory: Memory, state: State) -> Tensor:
+        """The features (N, F) if the top layer showed its initial state, without a gate; for decoders without attention.
+
+        Args:
+            embedded_N1E: the embedded first token of each row, which a readout may see.
+            memory: as in `forward`.
+            state: the initial state.
+        """
+        top = CellState(state.hidden_LNH[-1], None if state.cell_LNH is None else state.cell_LNH[-1])
+        units_NH = self.cells[-1].unit_state(top)
+        shown_NH = top.hidden_NH if units_NH is None else units_NH.tanh()
+        constant_ND = self._constant(memory, len(shown_NH))
+        return self._features(shown_NH.unsqueeze(1), None, embedded_N1E, constant_ND, None).squeeze(1)
+
     @property
     def cells(self) -> list[Cell]:
         """The layers, lowest first."""

@@ -78,6 +78,15 @@ class TrainingConfig(Settings):
         at_least=0,
         at_most=1,
     )
+    curriculum: float = setting(
+        0.0,
+        "share of the updates, from the first on, in which training grows from the shortest pairs to all; 0: none",
+        at_least=0,
+        at_most=1,
+    )
+    curriculum_start: float = setting(
+        0.01, "curriculum: share of the pairs that training begins with", above=0, below=1
+    )
     start: str | None = setting(
         None, "run folder whose tokenizers and weights this run starts from; null: from scratch"
     )
@@ -109,12 +118,22 @@ class TrainingConfig(Settings):
         """Number of updates that train on both directions."""
         return round(self.bidirectional * self.updates)
 
+    @property
+    def curriculum_updates(self) -> int:
+        """Number of updates until all pairs are trained on."""
+        return round(self.curriculum * self.updates)
+
     def check(self) -> None:
-        """Check that times are durations.
+        """Check that times are durations, and that a curriculum does not contradict the number of epochs.
 
         Raises:
-            ConfigError: one is not.
+            ConfigError: one is not, or it does.
         """
+        if self.curriculum > 0 and self.epochs is not None:
+            raise ConfigError(
+                f"training.epochs={self.epochs} counts passes through all pairs, but epochs of training.curriculum="
+                f"{self.curriculum:g} have some of them: set training.epochs=null or training.curriculum=0"
+            )
         for name, text in (("time", self.time), ("time_limit", self.time_limit)):
             if text is not None:
                 seconds_of(text, f"training.{name}")
@@ -184,6 +203,14 @@ class LossConfig:
     )
     guided_until: float = setting(
         0.5, "guided_attention: share of the updates in which its weight falls to 0", above=0, at_most=1
+    )
+    bag_of_words: float = setting(
+        0.0,
+        "weight with which the context vector alone predicts the words of the target; without attention; 0: off",
+        at_least=0,
+    )
+    bag_until: float = setting(
+        1.0, "bag_of_words: share of the updates in which its weight falls to 0", above=0, at_most=1
     )
 
     def check(self) -> None:

@@ -7,16 +7,14 @@ B sentences, T target positions, S source positions, P target positions of a bat
 vocabulary size, C pairs of a source and a target token that occur together.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor
 
 from seq2seq.data.batch import Batch
 from seq2seq.data.ibm_model1 import Lexicon
 from seq2seq.model import Network
-from seq2seq.model.decoder import Decoder, DecoderOutput
+from seq2seq.model.decoder import DecoderOutput
+from seq2seq.training.auxiliary import calls_of, falling_weight
 from seq2seq.training.loss import Loss, Objective
 
 
@@ -69,12 +67,12 @@ class GuidedAttention:
 
     def __call__(self, network: Network, batch: Batch, update: int) -> Loss:
         """Sums over the batch's target tokens."""
-        weight = self.weight * (1 - (update - 1) / max(1, self.updates))
-        if weight <= 0:
+        weight = falling_weight(self.weight, update, self.updates)
+        if weight == 0:
             return self.objective(network, batch, update)
-        with outputs_of(network.decoder) as outputs:
+        with calls_of(network.decoder) as calls:
             loss = self.objective(network, batch, update)
-        return loss._replace(objective=loss.objective + weight * self.divergence(outputs[0], batch))
+        return loss._replace(objective=loss.objective + weight * self.divergence(calls[0].output, batch))
 
     def divergence(self, decoded: DecoderOutput, batch: Batch) -> Tensor:
         """-Σ link · log(attention weight) over the batch; its sentences are the first ones that were decoded."""
@@ -87,14 +85,3 @@ class GuidedAttention:
 
 SMALLEST = 1e-9
 """Attention weights below count as this: those outside an attention window are 0."""
-
-
-@contextmanager
-def outputs_of(decoder: Decoder) -> Iterator[list[DecoderOutput]]:
-    """What a decoder returns within the context, in order."""
-    outputs: list[DecoderOutput] = []
-    handle = decoder.register_forward_hook(lambda module, inputs, output: outputs.append(output))
-    try:
-        yield outputs
-    finally:
-        handle.remove()

@@ -6,6 +6,7 @@ from seq2seq.data.batch import Batch
 from seq2seq.model import Network
 from seq2seq.system.device import autocast
 from seq2seq.system.precision import Precision
+from seq2seq.training.bag_of_words import BagOfWords
 from seq2seq.training.config import LossConfig, RiskConfig, ScheduledSamplingConfig, TrainingConfig
 from seq2seq.training.consistency import Consistency, SimCut
 from seq2seq.training.guided_attention import GuidedAttention, Links
@@ -41,7 +42,7 @@ def build_objective(
     """Build the objective of the settings.
 
     From the inside out: teacher forcing in one pass, or in two passes with a consistency loss (R-Drop or SimCut); with
-    guided attention; over the target's tokens or over inputs with scheduled sampling; alone or added to the risk of
+    guided attention or a bag of words; over the target's tokens or over inputs with scheduled sampling; alone or added to the risk of
     sampled translations.
 
     Args:
@@ -62,6 +63,9 @@ def build_objective(
     if links is not None and loss.guided_attention > 0:
         updates = round(loss.guided_until * training.updates)
         objective = GuidedAttention(objective, links, loss.guided_attention, updates)
+    if loss.bag_of_words > 0:
+        updates = round(loss.bag_until * training.updates)
+        objective = BagOfWords(objective, loss.bag_of_words, updates, precision)
     if scheduled_sampling.rate > 0:
         objective = ScheduledSampling(objective, scheduled_sampling, training.updates, precision, excluded)
     if risk.weight > 0:
