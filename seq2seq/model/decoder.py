@@ -155,7 +155,9 @@ class Decoder(nn.Module):
         return DecoderOutput(torch.cat(features, 1), state, torch.cat(weights, 1) if weights else None)
 
     def initial_features(self, embedded_N1E: Tensor, memory: Memory, state: State) -> Tensor:
-        """The features (N, F) if the top layer showed its initial state, without a gate; for decoders without attention.
+        """Compute the features (N, F) as if the top layer showed its initial state, through an open output gate.
+
+        For decoders without attention.
 
         Args:
             embedded_N1E: the embedded first token of each row, which a readout may see.

@@ -42,8 +42,8 @@ def build_objective(
     """Build the objective of the settings.
 
     From the inside out: teacher forcing in one pass, or in two passes with a consistency loss (R-Drop or SimCut); with
-    guided attention or a bag of words; over the target's tokens or over inputs with scheduled sampling; alone or added to the risk of
-    sampled translations.
+    guided attention or a bag of words; over the target's tokens or over inputs with scheduled sampling; alone or added
+    to the risk of sampled translations.
 
     Args:
         loss: label smoothing, and the weights of consistency losses, of which one at most is above 0.

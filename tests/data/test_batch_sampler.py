@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from seq2seq.data.batch_sampler import BatchSampler, Indices, StreamPosition
+from seq2seq.data.batch_sampler import BatchSampler, Curriculum, Indices, StreamPosition
 from seq2seq.data.config import BatchConfig
 from seq2seq.errors import ConfigError
 from seq2seq.settings import validate
@@ -232,3 +232,47 @@ def test_the_lengths_of_the_table_are_not_modified():
 def test_a_budget_of_nothing_is_refused(name):
     with pytest.raises(ConfigError, match=f"^{name} must be at least 1, got 0$"):
         validate(BatchConfig(**{name: 0}))
+
+
+def by_length(pairs: list[tuple[int, int]], start: float, batches: int, tokens=40, seed=0, weights=None) -> BatchSampler:
+    """With a curriculum; over (source, target) lengths."""
+    lengths, config = np.array(pairs, dtype=np.int32), BatchConfig(tokens=tokens, pool=2)
+    weighing = None if weights is None else np.array(weights)
+    return BatchSampler(lengths[:, 0], lengths[:, 1], config, seed, weighing, Curriculum(start, batches))
+
+
+@given(PAIRS, st.floats(0.01, 0.99), st.integers(1, 40), st.integers(0, 1000))
+def test_a_curriculum_has_the_shortest_pairs_up_to_its_competence(pairs, start, until, seed):
+    """The definition in a loop: the square root of Platanios et al. 2019, section 2.2, at the start of each epoch."""
+    sampler, longest, batches, number = by_length(pairs, start, until, seed=seed), list(map(max, pairs)), 0, 0
+    while batches < until:
+        competence = min(1, (batches * (1 - start**2) / until + start**2) ** 0.5)
+        within = [sum(other <= length for other in longest) / len(pairs) for length in longest]
+        limit = min(length for length, share in zip(longest, within, strict=True) if share >= competence - 1e-12)
+        epoch = plain(sampler.epoch(number))
+        assert sorted(row for batch in epoch for row in batch) == [
+            row for row, length in enumerate(longest) if length <= limit
+        ]
+        batches, number = batches + len(epoch), number + 1
+    for whole in (number, number + 1):  # afterwards every epoch has all pairs, as without a curriculum
+        assert plain(sampler.epoch(whole)) == plain(order(pairs, seed=seed).epoch(whole))
+
+
+@given(PAIRS, st.integers(1, 40), st.integers(0, 1000), st.integers(0, 30))
+def test_the_stream_of_a_curriculum_resumes_at_any_position(pairs, until, seed, taken):
+    one, other = by_length(pairs, 0.1, until, seed=seed), by_length(pairs, 0.1, until, seed=seed)
+    whole = list(islice(one.stream(StreamPosition(0, 0)), taken + 10))
+    assert one.position_after(taken) == (whole[taken - 1][1] if taken else (0, 0))
+    rest = list(islice(other.stream(one.position_after(taken)), 10))
+    assert [(batch.tolist(), place) for batch, place in rest] == [(b.tolist(), place) for b, place in whole[taken:]]
+
+
+def test_weights_count_in_the_shares_of_a_curriculum():
+    pairs = [(3, 3)] * 10 + [(9, 9)] * 10
+    assert by_length(pairs, 0.4, 100).longest[0] == 4  # with EOS
+    assert by_length(pairs, 0.4, 100, weights=[0.5] * 10 + [1.5] * 10).longest[0] == 10
+    never = by_length(pairs, 0.01, 4, weights=[0.0] * 10 + [1.0] * 10)
+    assert sorted(row for batch in never.epoch(0) for row in batch) == list(range(10, 20))
+    seldom = by_length(pairs, 0.001, 20, weights=[0.01] * 10 + [1.0] * 10)
+    assert seldom.longest[0] == 4
+    assert all(len(seldom.epoch(number)) for number in range(len(seldom.longest))), "no epoch is empty"
