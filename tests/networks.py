@@ -191,6 +191,12 @@ SAMPLES = [
         bridge=BridgeKind.linear,
         decoder=DecoderConfig(cell=CellKind.rnn_tanh, layers=3, size=4),
     ),
+    ModelConfig(  # model=sutskever: all that the decoder knows of the source is where it starts
+        embedding_size=4,
+        encoder=EncoderConfig(layers=1, size=3),
+        bridge=BridgeKind.linear,
+        decoder=DecoderConfig(layers=1, size=5),
+    ),
 ]
 
 # These cover every order, several heads, local attention, coverage, input feeding, residuals, readouts and copying.

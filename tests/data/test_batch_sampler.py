@@ -234,7 +234,9 @@ def test_a_budget_of_nothing_is_refused(name):
         validate(BatchConfig(**{name: 0}))
 
 
-def by_length(pairs: list[tuple[int, int]], start: float, batches: int, tokens=40, seed=0, weights=None) -> BatchSampler:
+def by_length(
+    pairs: list[tuple[int, int]], start: float, batches: int, tokens=40, seed=0, weights=None
+) -> BatchSampler:
     """With a curriculum; over (source, target) lengths."""
     lengths, config = np.array(pairs, dtype=np.int32), BatchConfig(tokens=tokens, pool=2)
     weighing = None if weights is None else np.array(weights)

@@ -105,7 +105,7 @@ def test_any_network_gives_the_log_probabilities_of_torch(config, seed, tmp_path
 
 
 def test_rows_are_selected_and_do_not_depend_on_each_other(tmp_path):
-    config = EVERY[13]
+    config = ARRANGEMENTS[3]
     assert config.coverage, "the state should have all that it can have"
     assert config.decoder.input_feeding
     exported(config, tmp_path)

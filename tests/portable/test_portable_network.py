@@ -70,7 +70,7 @@ def test_numpy_computes_what_torch_does_for_any_model(config: ModelConfig, seed:
 
 def test_a_step_changes_neither_memory_nor_state():
     """A caller may step several times from one state."""
-    engine = numpy_engine(random_network(EVERY[13], 1))
+    engine = numpy_engine(random_network(ARRANGEMENTS[3], 1))
     memory, state = engine.encode([5, 4, EOS])
     first = engine.step(np.array([BOS]), memory, state)[0]
     engine.step(np.array([VOCABULARY - 1]), memory, state)

@@ -147,7 +147,9 @@ def test_the_weight_falls_and_without_it_nothing_is_computed():
 def test_it_is_inside_of_sampled_inputs_and_off_by_default():
     def built(loss: LossConfig):
         sampling, risk = ScheduledSamplingConfig(rate=0.5), RiskConfig(weight=0.5)
-        return build_objective(loss, sampling, risk, training(updates=10), lambda network, batch: []).objective.objective
+        return build_objective(
+            loss, sampling, risk, training(updates=10), lambda network, batch: []
+        ).objective.objective
 
     bag = built(LossConfig(bag_of_words=1.5, bag_until=0.3))
     assert type(bag) is BagOfWords

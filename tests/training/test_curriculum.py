@@ -1,0 +1,51 @@
+"""`training.curriculum`: the first updates train on short pairs; and a whole run of the pure context vector."""
+
+import pytest
+from conftest import TINY
+from reversal import same
+
+from seq2seq import Translator, train
+from seq2seq.config.hydra import compose_train
+from seq2seq.errors import ConfigError
+from seq2seq.model.weights import load_weights
+from seq2seq.training.step import UpdateStep
+
+SETTINGS = [*TINY, "model=sutskever", "tokenizer.size=340", "training.updates=6", "training.validate_every=2"]
+SETTINGS += ["data.builtin.train_size=60", "data.builtin.validation_size=2", "training.average_count=1"]
+SETTINGS += ["training.log_every=1", "training.accumulate=2", "batch.tokens=150", "training.precision=float32"]
+SETTINGS += ["training.curriculum=0.67", "loss.bag_of_words=1", "loss.bag_until=0.5"]
+
+
+def test_a_pure_context_vector_with_bag_of_words_and_curriculum_resumes_to_the_bit(tmp_path, monkeypatch):
+    config, longest = compose_train(overrides=SETTINGS), []
+    assert config.training.curriculum_updates == 4
+    with monkeypatch.context() as watched:
+        step = UpdateStep.__call__
+
+        def watch(self, batches, update):
+            longest.append(max(max(batch.source_BS.shape[1], batch.target_BT.shape[1]) for batch in batches))
+            return step(self, batches, update)
+
+        watched.setattr(UpdateStep, "__call__", watch)
+        train(config, tmp_path / "whole")
+    assert len(longest) == 6
+    assert longest[0] < longest[1] < max(longest[4:]), "short pairs first"
+
+    def crash(validation):
+        if validation.update == 4:
+            raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        train(config, tmp_path / "resumed", on_validation=crash)
+    train(config, tmp_path / "resumed")
+    first, second = (load_weights(tmp_path / name / "model.safetensors") for name in ("whole", "resumed"))
+    assert same(first, second)
+    assert not [name for name in first if "bag" in name]
+    assert len(Translator.load(tmp_path / "resumed").translate(["We work.", "She sleeps."])) == 2
+
+
+def test_epochs_beside_a_curriculum_are_refused_in_one_line():
+    with pytest.raises(
+        ConfigError, match=r"^training\.epochs=2 .* set training\.epochs=null or training\.curriculum=0$"
+    ):
+        compose_train(overrides=["training.curriculum=0.5", "training.epochs=2"]).check()
