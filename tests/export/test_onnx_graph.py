@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import BOS, COPIES, EOS, EVERY, model_configs, random_network, random_sentences
+from networks import ARRANGEMENTS, BOS, COPIES, EOS, EVERY, model_configs, random_network, random_sentences
 
 from seq2seq.errors import ConfigError
 from seq2seq.export.config_json import nested_architecture

@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import BOS, COPIES, EOS, EVERY, VOCABULARY, model_configs, random_network, random_sentences
+from networks import ARRANGEMENTS, BOS, COPIES, EOS, EVERY, VOCABULARY, model_configs, random_network, random_sentences
 from torch import Tensor
 
 from seq2seq.export.config_json import nested_architecture
