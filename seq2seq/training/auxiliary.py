@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from seq2seq.model.decoder import Decoder, DecoderOutput, Memory, State
 
@@ -22,7 +22,11 @@ class DecoderCall(NamedTuple):
 def calls_of(decoder: Decoder) -> Iterator[list[DecoderCall]]:
     """The calls of a decoder within the context, in order."""
     calls: list[DecoderCall] = []
-    handle = decoder.register_forward_hook(lambda module, inputs, output: calls.append(DecoderCall(*inputs, output)))
+
+    def keep(module: nn.Module, inputs: tuple[Tensor, Memory, State], output: DecoderOutput) -> None:
+        calls.append(DecoderCall(*inputs, output))
+
+    handle = decoder.register_forward_hook(keep)
     try:
         yield calls
     finally:

@@ -57,7 +57,8 @@ class BagOfWords:
             features_BF = network.decoder.initial_features(call.embedded_NTE[:sentences, :1], memory, state)
             logits_BV = network.output(features_BF)
         bags_BV = bags(batch, logits_BV.size(1))
-        return -(bags_BV * logits_BV.float().log_softmax(1)).sum()
+        log_probabilities_BV: Tensor = logits_BV.float().log_softmax(1)
+        return -(bags_BV * log_probabilities_BV).sum()
 
 
 def bags(batch: Batch, vocabulary: int) -> Tensor:
