@@ -81,7 +81,8 @@ class Ours(NamedTuple):
     def train(self, settings: Settings, folder: Path, seed: int) -> tuple[int, int]:
         """Train in a new folder, and return the numbers of weights and of updates."""
         text, sides = self.text, {"source": self.text.source, "target": self.text.target}
-        own = [f"run={folder}", f"seed={seed}", f"tokenizer.source_model={text.folder}/joint.model", "logger=none"]
+        own = [f"run={folder}", f"seed={seed}", f"tokenizer.source_model={text.folder}/joint.model"]
+        own += ["logger=none", "training.device=cpu"]
         own += [f"data.{side}_language={language}" for side, language in sides.items()]
         for split in ("train", "validation"):
             own += [f"data.{split}.{side}={text.file(split, language)}" for side, language in sides.items()]
@@ -124,6 +125,12 @@ class Transformer(NamedTuple):
         return Translated([self.text.text(placed[place]) for place in range(len(lines))], len(lines) / seconds)
 
 
+def processor_seconds() -> float:
+    """Of all programs that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def trained(system: System, number: int, folder: Path, seed: int) -> Trained:
     """Train, unless that is done.
 
@@ -135,11 +142,9 @@ def trained(system: System, number: int, folder: Path, seed: int) -> Trained:
     def make() -> Trained:
         print(f"training {folder}", file=sys.stderr, flush=True)
         shutil.rmtree(folder, ignore_errors=True)
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        before = processor_seconds()
         parameters, updates = system.train(settings, folder, seed)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return Trained(settings, parameters, updates, seconds)
+        return Trained(settings, parameters, updates, processor_seconds() - before)
 
     found = Trained(*once(Path(f"{folder}.json"), make))
     if found.settings != settings:

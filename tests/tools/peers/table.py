@@ -62,7 +62,7 @@ def compared(rows: Sequence[Row], test: Sequence[Pair], language: str, *, lowerc
     systems = [System(row.name, [Output(row.name, each.lines, {}) for each in row.beam]) for row in rows]
     references = [pair.target for pair in test]
     counts = Frequencies(count_words(references, Words(lowercase, language)), "the references")
-    config = CompareConfig(systems=[row.name for row in rows], lowercase=lowercase)
+    config = CompareConfig(systems=[row.name for row in rows], lowercase=lowercase, randomization=0)
 
     def metrics() -> dict[str, Any]:
         return fresh_metrics(lowercase, language, ter=False)
