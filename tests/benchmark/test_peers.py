@@ -3,6 +3,7 @@
 import json
 import math
 from argparse import Namespace
+from itertools import product
 from pathlib import Path
 from statistics import mean
 
@@ -19,8 +20,8 @@ from tests.tools.peers.table import Row, Trained, Translated, compared, table
 from tests.tools.peers.text import LONGEST, Text, pairs_of, prepare
 from tests.tools.peers.transformer import SHAPES, TRIES, average, run
 
-WORDS = "the a red green old new house tree river sea sees finds takes gives here there".split()
-SENTENCES = [f"{a} {b} {c}." for a in WORDS for b in WORDS for c in WORDS[:3]]
+WORDS = "the,a,red,green,old,new,house,tree,river,sea,sees,finds,takes,gives,here,there"
+SENTENCES = [f"{a} {b} {c}." for a, b in product(WORDS.split(","), repeat=2) for c in ("the", "a", "red")]
 
 
 @pytest.fixture
@@ -80,11 +81,15 @@ def test_the_learning_rate_has_its_maximum_after_the_warmup(updates, warmup):
     assert max(map(rate, range(1, updates + 1))) == rate(warmup)
 
 
-def test_every_try_changes_a_shape_and_ours_are_as_many():
-    assert len(TRIES) == len(peers.TRIES)
-    for number in range(len(TRIES)):
-        system = peers.Transformer(None, None, SHAPES["masakhane"], 10)  # type: ignore[arg-type]
-        assert system.settings(number) == {**system.settings(0), **TRIES[number]}
+def test_every_try_changes_the_settings_and_ours_are_as_many(text):
+    for system in (
+        peers.Ours(text, ["updates=10"]),
+        peers.Transformer(text, joeynmt.JoeyNMT(Path()), SHAPES["masakhane"], 10),
+        peers.Transformer(text, eole.Eole(Path()), SHAPES["tiny"], 10),
+    ):
+        settings = [system.settings(number) for number in range(len(TRIES))]
+        assert len({json.dumps(each) for each in settings}) == len(TRIES) == len(peers.TRIES)
+    assert settings[0]["norm"] == "pre", "eole has no decoder with the other order"
 
 
 def test_text_is_the_same_for_all(arguments, text):

@@ -30,6 +30,7 @@ from typing import Any, NamedTuple, Protocol
 
 from seq2seq import Translator
 from seq2seq.corpora.corpus import Pair
+from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.metrics.score import bleu
 from seq2seq.model.weights import read_size
 from seq2seq.run.folder import MODEL
@@ -109,7 +110,7 @@ class Transformer(NamedTuple):
 
     def settings(self, number: int) -> Settings:
         """The settings of a try."""
-        return {"updates": self.updates, **asdict(replace(self.shape, **THEIR_TRIES[number]))}
+        return {"updates": self.updates, **asdict(self.peer.adapted(replace(self.shape, **THEIR_TRIES[number])))}
 
     def train(self, settings: Settings, folder: Path, seed: int) -> tuple[int, int]:
         """Train in a new folder, and return the numbers of weights and of updates."""
@@ -162,15 +163,16 @@ def translated(system: System, folder: Path, pairs: Sequence[Pair], split: str, 
     return Translated(*once(Path(f"{folder}.{split}.beam{beam}.json"), make))
 
 
-def best_try(system: System, folder: Path, tries: int, seed: int, validation: Sequence[Pair]) -> int:
+def best_try(system: System, folder: Path, arguments: argparse.Namespace, validation: Sequence[Pair]) -> int:
     """The try with the highest BLEU on the validation set; the first of equal ones."""
+    tries, seed = arguments.tries, arguments.seeds[0]
     if tries == 1:
         return 0
     references, scores = [pair.target for pair in validation], []
     for number in range(tries):
         place = folder / f"{number}.{seed}"
         trained(system, number, place, seed)
-        scores.append(bleu(translated(system, place, validation, "validation", 5).lines, references))
+        scores.append(bleu(translated(system, place, validation, "validation", 5).lines, references, arguments.target))
     return scores.index(max(scores))
 
 
@@ -193,7 +195,7 @@ def side_by_side(arguments: argparse.Namespace, text: Text) -> list[Row]:
     validation, test = (pairs_of(text.folder, split, (text.source, text.target)) for split in ("validation", "test"))
 
     def chosen(name: str, system: System) -> tuple[System, int]:
-        return system, best_try(system, folder / name, arguments.tries, seeds[0], validation)
+        return system, best_try(system, folder / name, arguments, validation)
 
     def first(name: str) -> Trained:
         system, number = systems[name]
@@ -205,7 +207,7 @@ def side_by_side(arguments: argparse.Namespace, text: Text) -> list[Row]:
     for peer in (make(python) for make, python in pythons.items() if python is not None):
         for shape in arguments.shapes:
             name = f"{type(peer).__name__.lower()}-{shape}"
-            scaled = SHAPES[shape].scaled(ours.parameters, text.tokenizer.size)
+            scaled = peer.adapted(SHAPES[shape]).scaled(ours.parameters, text.tokenizer.size)
             systems[name] = chosen(name, Transformer(text, peer, scaled, arguments.updates))
     for name, (system, number) in list(systems.items()):
         if isinstance(system, Transformer):
@@ -233,8 +235,16 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--ours", nargs="+", default=["experiment=multi30k_student"], help="settings of train.py")
     arguments = parser.parse_args()
-    text = prepare(arguments, arguments.folder / "text")
-    report(side_by_side(arguments, text), arguments.folder, text)
+    for python in filter(None, (arguments.joeynmt, arguments.eole)):
+        if not python.is_file():
+            parser.error(f"{python} does not exist: install the peer as its file in {Path(__file__).parent} shows")
+    try:
+        text = prepare(arguments, arguments.folder.resolve() / "text")
+        report(side_by_side(arguments, text), arguments.folder, text)
+    except (ConfigError, DataError, RunError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted: the same command continues")
 
 
 if __name__ == "__main__":

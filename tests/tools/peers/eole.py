@@ -14,6 +14,7 @@ It needs an environment of its own:
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from tests.tools.peers.transformer import VALIDATIONS, Shape, average, run
 
 
 def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> dict[str, Any]:
-    """The settings of eole. Its decoder normalizes before each sublayer only: every shape is trained so here."""
+    """The settings of eole."""
     validate = max(1, updates // VALIDATIONS)
     sides = {"path_src": text.source, "path_tgt": text.target}
 
@@ -69,7 +70,7 @@ def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> d
             "learning_rate": shape.noam_factor(updates),
             "warmup_steps": shape.warmup_of(updates),
             "max_grad_norm": 0.0,
-            "dropout": [shape.dropout],  # of embeddings too
+            "dropout": [shape.dropout],
             "attention_dropout": [shape.attention_dropout],
             "label_smoothing": shape.label_smoothing,
             "normalization": "tokens",
@@ -90,6 +91,10 @@ class Eole(NamedTuple):
     """Eole, run by the Python of its environment."""
 
     python: Path
+
+    def adapted(self, shape: Shape) -> Shape:
+        """What eole makes of a shape: its decoder normalizes before sublayers, and embeddings have the same dropout."""
+        return replace(shape, norm="pre", embedding_dropout=shape.dropout)
 
     def train(self, text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> int:
         """Train, keep the mean of the best checkpoints in ``final``, and return the number of weights."""

@@ -12,6 +12,7 @@ It needs an environment of its own:
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> d
         "hidden_size": shape.width,
         "ff_size": shape.feed_forward,
         "layer_norm": shape.norm,
-        "dropout": shape.dropout,  # of attention too
+        "dropout": shape.dropout,
         "embeddings": {"embedding_dim": shape.width, "scale": True, "dropout": shape.embedding_dropout},
     }
     validate = max(1, updates // VALIDATIONS)
@@ -91,6 +92,10 @@ class JoeyNMT(NamedTuple):
     """JoeyNMT, run by the Python of its environment."""
 
     python: Path
+
+    def adapted(self, shape: Shape) -> Shape:
+        """What JoeyNMT makes of a shape: it has one dropout for attention and the other sublayers."""
+        return replace(shape, attention_dropout=shape.dropout)
 
     def train(self, text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> int:
         """Train, keep the mean of the best checkpoints as ``final.ckpt``, and return the number of weights."""

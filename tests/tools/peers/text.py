@@ -93,8 +93,8 @@ def prepare(arguments: argparse.Namespace, folder: Path) -> Text:
 
 
 def write_split(text: Text, split: str, pairs: Sequence[Pair]) -> None:
-    """Write the files of a split."""
-    columns = [[pair.source for pair in pairs], [pair.target for pair in pairs]]
+    """Write the files of a split, in the Unicode form of the vocabulary, in which compare.py scores too."""
+    columns = [[text.tokenizer.normalize(line) for line in side] for side in zip(*pairs, strict=True)]
     rows = list(zip(*columns, *map(text.tokens, columns), strict=True))
     if split == "train":
         rows = [row for row in rows if max(tokens.count(" ") for tokens in row[2:]) < LONGEST]
