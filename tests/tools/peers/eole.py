@@ -52,6 +52,7 @@ def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> d
             "hidden_size": shape.width,
             "transformer_ff": shape.feed_forward,
             "add_qkvbias": True,
+            "add_final_linear_bias": True,  # else of the decoder only
             "add_ffnbias": True,
             "generator_bias": False,
             "share_embeddings": True,
