@@ -74,6 +74,7 @@ def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> d
             "dropout": [shape.dropout],
             "attention_dropout": [shape.attention_dropout],
             "label_smoothing": shape.label_smoothing,
+            "log_attention_entropy": False,  # costs time
             "normalization": "tokens",
             "batch_type": "tokens",
             "batch_size": shape.tokens,
@@ -106,7 +107,7 @@ class Eole(NamedTuple):
         printed = log.read_text("utf-8")
         steps = sorted((folder / "model").glob("step_*"), key=lambda step: int(step.name.removeprefix("step_")))
         scores = [float(score) for score in re.findall(r"Validation perplexity: (\S+)", printed)]
-        best = sorted(zip(scores, steps, strict=True))[: shape.average]
+        best = sorted(zip(scores, steps, strict=False))[: shape.average]  # the last step may have no score
         weights = [step / "model.00.safetensors" for _, step in best]
         mean = average(weights, load_file)
         best[0][1].rename(folder / "final")

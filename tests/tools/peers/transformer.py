@@ -100,7 +100,7 @@ def run(command: Sequence[object], log: Path, **options: Any) -> str:
         errors.write(done.stdout)
     if done.returncode:
         sys.exit(f"error: {command[0]} ended with code {done.returncode}: read {log}, then run the same command again")
-    return done.stdout
+    return str(done.stdout)
 
 
 def average(checkpoints: Sequence[Path], load: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
