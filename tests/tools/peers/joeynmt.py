@@ -114,7 +114,9 @@ class JoeyNMT(NamedTuple):
     def translate(self, folder: Path, sources: Sequence[str], beam: int) -> tuple[list[str], float]:
         """Translate lines of tokens into lines of tokens, and return the seconds without loading."""
         settings = yaml.safe_load((folder / "config.yaml").read_text("utf-8"))
-        settings["testing"] |= {"beam_size": beam, "max_output_length": 200, "load_model": str(folder / "final.ckpt")}
+        longest = 2 * max(line.count(" ") + 1 for line in sources) + 5  # as eole
+        settings["testing"] |= {"beam_size": beam, "max_output_length": longest}
+        settings["testing"]["load_model"] = str(folder / "final.ckpt")
         output = self._run("translate", settings, folder, input="\n".join(sources) + "\n")
         log = (folder / "translate.log").read_text("utf-8")
         return output.removesuffix("\n").split("\n"), float(re.findall(r"Generation took ([\d.]+)", log)[-1])
