@@ -203,10 +203,14 @@ def side_by_side(arguments: argparse.Namespace, text: Text) -> list[Row]:
 
     systems: Systems = {"ours": chosen("ours", Ours(text, arguments.ours))}
     ours = first("ours")
-    pythons = {JoeyNMT: arguments.joeynmt, Eole: arguments.eole}
-    for peer in (make(python) for make, python in pythons.items() if python is not None):
+    peers: dict[str, JoeyNMT | Eole] = {}
+    if arguments.joeynmt is not None:
+        peers["joeynmt"] = JoeyNMT(arguments.joeynmt)
+    if arguments.eole is not None:
+        peers["eole"] = Eole(arguments.eole)
+    for toolkit, peer in peers.items():
         for shape in arguments.shapes:
-            name = f"{type(peer).__name__.lower()}-{shape}"
+            name = f"{toolkit}-{shape}"
             scaled = peer.adapted(SHAPES[shape]).scaled(ours.parameters, text.tokenizer.size)
             systems[name] = chosen(name, Transformer(text, peer, scaled, arguments.updates))
     for name, (system, number) in list(systems.items()):
