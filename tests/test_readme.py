@@ -179,6 +179,7 @@ def test_make_gpu_uses_the_given_python():
     assert sum(limits) <= 8 * 60
 
 
+@pytest.mark.slow
 def test_gpu_tests_are_collected_when_they_run_alone():
     words = [
         sys.executable,

@@ -21,7 +21,7 @@ MORE = math.inf
 
 # ---- Numbers by training pairs -----------------------------------------------------------------------------------
 
-VOCABULARY: Steps = {3_000: 1000, 10_000: 2000, 25_000: 4000, 60_000: 6000, 200_000: 8000, MORE: 16_000}
+VOCABULARY: Steps = {3_000: 2000, 25_000: 5000, 60_000: 8000, 200_000: 10_000, MORE: 16_000}
 """Tokens of a vocabulary. Sennrich & Zhang: 2,000 for the smallest; Araabi & Monz: 5,000 to 12,000 up to 80,000."""
 
 WIDTH: Steps = {3_000: 192, 150_000: 256, 600_000: 384, MORE: 512}

@@ -27,7 +27,7 @@ from seq2seq.search import SearchConfig
 from seq2seq.system.atomic import new_folder
 from seq2seq.tokenizer.tokenizer import save_tokenizers
 
-REQUIREMENTS = "numpy>=2\nonnxruntime>=1.17\nsentencepiece>=0.2\n"
+REQUIREMENTS = "numpy>=2\nonnxruntime>=1.19\nsentencepiece>=0.2\n"
 
 PROGRAM = '''"""Translate with the model in this folder, without PyTorch.
 

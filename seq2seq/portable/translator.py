@@ -304,8 +304,13 @@ class Translator:
 def _onnx_engine(folder: Path, threads: int) -> Engine[Any, Any]:
     if not find_spec("onnxruntime"):
         raise PortableError("engine=onnx needs onnxruntime: python -m pip install onnxruntime, or set engine=numpy")
-    from seq2seq.portable.onnx_engine import OnnxEngine
-
+    try:
+        from seq2seq.portable.onnx_engine import OnnxEngine
+    except ImportError as error:  # for example a build for another version of NumPy
+        raise PortableError(
+            f"onnxruntime cannot be imported ({' '.join(str(error).split()) or 'it was built for another NumPy'}): "
+            f"python -m pip install --upgrade onnxruntime, or set engine=numpy"
+        ) from None
     return OnnxEngine(folder, threads)
 
 

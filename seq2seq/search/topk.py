@@ -19,8 +19,8 @@ def top_continuations(total_BK: Tensor, log_probability_BKV: Tensor, count: int)
     Column maxima run at memory speed; ranking all tokens takes three times as long as this whole function.
 
     Returns:
-        the sums, the hypothesis 0 … K-1 that each continues, and the token; all (B, C). Among equal sums of one
-        hypothesis, the lowest token comes first, as in greedy search.
+        the sums, the hypothesis 0 … K-1 that each continues, and the token; all (B, C). The order of equal sums is
+        arbitrary; only with one hypothesis and C ≤ 2 the lowest token comes first, as in greedy search.
     """
     sentences, beam_size, vocabulary = log_probability_BKV.shape
     if beam_size == 1 and count <= 2:

@@ -53,7 +53,7 @@ def same(first, second):
 def test_the_choices_stand_in_auto_yaml_and_config_yaml(chosen):
     file, settings = yaml.safe_load((chosen / "auto.yaml").read_text("utf-8")), settings_of(chosen)
     assert file["model"]["dropout"] == settings["model"]["dropout"] == 0.3
-    assert file["tokenizer"]["size"] == settings["tokenizer"]["size"] == 1000
+    assert file["tokenizer"]["size"] == settings["tokenizer"]["size"] == 2000
     assert settings["auto"] == {"choose": False, "yours": []}, "config.yaml has nothing left to choose"
     assert "embedding_size" not in file["model"], "the command line repeats it"
     assert settings["model"]["embedding_size"] == 16
@@ -163,7 +163,7 @@ def test_check_says_what_would_be_chosen_and_why(pairs, tmp_path):
     lines = check_command("train", ["experiment=auto", pairs, f"run={tmp_path / 'run'}", "model.dropout=0.15"])
     assert "training pairs" in lines[0]
     assert any(line.split() == ["model.dropout=0.15", "yours"] for line in lines)
-    assert any(line.startswith("  tokenizer.size=1000 ") for line in lines)
+    assert any(line.startswith("  tokenizer.size=2000 ") for line in lines)
     assert not (tmp_path / "run").exists()
 
 

@@ -351,3 +351,12 @@ def test_engines_are_chosen_by_what_is_there(copy, monkeypatch):
     monkeypatch.setattr("seq2seq.portable.translator.find_spec", lambda name: None)
     with pytest.raises(PortableError, match="engine=onnx needs onnxruntime: python -m pip install onnxruntime"):
         PortableTranslator.load(copy, "onnx")
+
+
+def test_an_onnxruntime_that_cannot_be_imported_is_named(exported, monkeypatch):
+    """One that was built for NumPy 1 is installed, and raises an ImportError without a text."""
+    monkeypatch.setitem(sys.modules, "seq2seq.portable.onnx_engine", None)
+    with pytest.raises(
+        PortableError, match=r"^onnxruntime cannot be imported \(.+\): python -m pip install --upgrade "
+    ):
+        PortableTranslator.load(exported.int8)

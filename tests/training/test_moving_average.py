@@ -58,6 +58,7 @@ def test_the_average_is_validated_and_saved_and_training_keeps_its_weights(tmp_p
     assert same(load_weights(tmp_path / "ema/checkpoints/update-0000008.safetensors"), validate.shown[1])
 
 
+@pytest.mark.slow
 def test_averaging_noisy_weights_lowers_the_loss(tmp_path):
     """At a high learning rate, the mean of the weights is closer to the optimum than the last weights."""
     losses, optimizer = [], SGD(learning_rate=3.0)
