@@ -3,6 +3,7 @@
 import json
 import math
 from argparse import Namespace
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from statistics import mean
@@ -12,6 +13,7 @@ import sacrebleu
 import torch
 import yaml
 from comparing import write_lines
+from safetensors.torch import load_file, save_file
 
 from seq2seq.corpora.corpus import Pair
 from tests.tools.peers import __main__ as peers
@@ -233,3 +235,51 @@ def test_the_table():
     assert "- peer is better than ours in training time, greedy speed." in found
     assert any("case:lc" in line for line in found)
     assert "peer: {'updates': 7}" in found
+
+
+PERPLEXITIES = [9.0, 4.0, 6.5, 5.0]
+"""After 100, 200, 300 and 400 updates: the mean of the best two is that of 200 and 400."""
+
+
+def test_joeynmt_keeps_the_mean_of_its_best_checkpoints(text, tmp_path, monkeypatch):
+    folder = tmp_path / "1.1"
+
+    def fake(command, log, **options):
+        assert command[:4] == ["python", "-m", "joeynmt", "train"]
+        settings = yaml.safe_load(command[4].read_text())
+        (Path(settings["model_dir"]) / "tensorboard").mkdir(parents=True)
+        (folder / "train.log").write_text("x - Total params: 1234\n")
+        lines = [
+            f"Steps: {100 * n}\tloss: 3.0\tacc: 0.1\tppl: {p:.5f}\tLR: 0.1\t\n" for n, p in enumerate(PERPLEXITIES, 1)
+        ]
+        (folder / "validations.txt").write_text("".join(lines))
+        for number in range(1, 5):
+            torch.save({"model_state": {"w": torch.tensor([float(number)])}}, folder / f"{100 * number}.ckpt")
+        (folder / "best.ckpt").symlink_to("200.ckpt")
+        return ""
+
+    monkeypatch.setattr(joeynmt, "run", fake)
+    shape = replace(SHAPES["tiny"], average=2)
+    assert joeynmt.JoeyNMT("python").train(text, shape, folder, 1, 400) == 1234
+    assert [path.name for path in folder.glob("*.ckpt")] == ["final.ckpt"]
+    assert torch.load(folder / "final.ckpt")["model_state"]["w"].tolist() == [3]
+
+
+def test_eole_keeps_the_mean_of_its_best_checkpoints(text, tmp_path, monkeypatch):
+    folder = tmp_path / "1.1"
+
+    def fake(command, log, **options):
+        assert command[:3] == [Path("bin/eole"), "train", "-config"]
+        model = Path(yaml.safe_load(command[3].read_text())["training"]["model_path"])
+        for number in (1, 2, 3, 4, 5):  # the last step is saved without a validation
+            (model / f"step_{number * 3}").mkdir(parents=True)
+            save_file({"w": torch.tensor([float(number)])}, model / f"step_{number * 3}" / "model.00.safetensors")
+        lines = [f"[INFO] Validation perplexity: {perplexity:g}\n" for perplexity in PERPLEXITIES]
+        log.write_text("".join(["* number of parameters: 1234\n", *lines]))
+        return ""
+
+    monkeypatch.setattr(eole, "run", fake)
+    shape = replace(SHAPES["tiny"], average=2)
+    assert eole.Eole(Path("bin/python")).train(text, shape, folder, 1, 13) == 1234
+    assert [path.name for path in folder.iterdir()] == ["final"]
+    assert load_file(folder / "final" / "model.00.safetensors")["w"].tolist() == [3]
