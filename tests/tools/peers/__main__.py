@@ -1,0 +1,256 @@
+"""This toolkit beside Transformers of JoeyNMT and eole: same text, vocabulary and number of weights, then same time.
+
+python -m tests.tools.peers TEXT FOLDER --source en --target de --validation val --test test_2016_flickr \
+    --joeynmt /tmp/peers/joeynmt/bin/python --eole /tmp/peers/eole/bin/python \
+    --ours experiment=multi30k_student training.updates=8000
+
+TEXT has aligned files, one sentence per line: ``train.en``, ``val.en`` and so on. A peer is left out if its Python is
+not named; `joeynmt.py` and `eole.py` show how to install it. Each Transformer (`SHAPES`) is scaled to the number of
+weights of our model and trained for ``--updates``, and once more ("equal-time") for as many updates as fit into the
+processor time of our training. Settings are tuned on the validation set (BLEU, beam 5, first seed): ``--tries`` of ours
+(`TRIES`) and as many of theirs, at equal weights. The same command continues where it was interrupted: an unfinished
+training starts again, and nothing that is finished is repeated.
+
+FOLDER/table.md has the table, report.md the scores, intervals and tests of recipes/compare.py. Training is processor
+time with validations, a mean over seeds; sentences per second are a median over seeds, without loading. Set
+OMP_NUM_THREADS for all.
+"""
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from seq2seq import Translator
+from seq2seq.corpora.corpus import Pair
+from seq2seq.errors import ConfigError, DataError, RunError
+from seq2seq.metrics.score import bleu
+from seq2seq.model.weights import read_size
+from seq2seq.run.folder import MODEL
+from tests.tools.peers.eole import Eole
+from tests.tools.peers.joeynmt import JoeyNMT
+from tests.tools.peers.table import Row, Trained, Translated, report
+from tests.tools.peers.text import Text, once, pairs_of, prepare
+from tests.tools.peers.transformer import SHAPES, Shape, run
+from tests.tools.peers.transformer import TRIES as THEIR_TRIES
+
+TRIES: list[list[str]] = [
+    [],
+    ["model.dropout=0.2"],
+    ["optimizer.learning_rate=0.001"],
+    ["model.dropout=0.3", "model.word_dropout=0.1"],
+]
+"""Settings of ours that are tried on the validation set, in this order; as many as `THEIR_TRIES`."""
+
+Settings = dict[str, Any]
+
+
+class System(Protocol):
+    """A toolkit with a model. Settings are plain JSON values, which determine a training together with the seed."""
+
+    def settings(self, number: int) -> Settings:
+        """The settings of a try."""
+
+    def train(self, settings: Settings, folder: Path, seed: int) -> tuple[int, int]:
+        """Train in a new folder, and return the numbers of weights and of updates."""
+
+    def translate(self, folder: Path, sources: list[str], beam: int) -> Translated:
+        """Translate with the model of a folder."""
+
+
+Systems = dict[str, tuple[System, int]]
+"""Systems by name, each with its chosen try."""
+
+
+class Ours(NamedTuple):
+    """This toolkit."""
+
+    text: Text
+    overrides: list[str]
+
+    def settings(self, number: int) -> Settings:
+        """The settings of a try."""
+        return {"overrides": [*self.overrides, *TRIES[number]]}
+
+    def train(self, settings: Settings, folder: Path, seed: int) -> tuple[int, int]:
+        """Train in a new folder, and return the numbers of weights and of updates."""
+        text, sides = self.text, {"source": self.text.source, "target": self.text.target}
+        own = [f"run={folder}", f"seed={seed}", f"tokenizer.source_model={text.folder}/joint.model"]
+        own += ["logger=none", "training.device=cpu"]
+        own += [f"data.{side}_language={language}" for side, language in sides.items()]
+        for split in ("train", "validation"):
+            own += [f"data.{split}.{side}={text.file(split, language)}" for side, language in sides.items()]
+        run([sys.executable, "recipes/train.py", *settings["overrides"], *own], Path(f"{folder}.log"))
+        records = map(json.loads, (folder / "metrics.jsonl").read_text("utf-8").splitlines())
+        return read_size(folder / MODEL)[0], max(record.get("update", 0) for record in records)
+
+    def translate(self, folder: Path, sources: list[str], beam: int) -> Translated:
+        """Translate with the model of a folder."""
+        translator = Translator.load(folder, device="cpu")
+        translator.translate(sources[:8], beam_size=beam)
+        start = time.perf_counter()
+        found = translator.translate(sources, beam_size=beam)
+        return Translated([each.text for each in found], len(sources) / (time.perf_counter() - start))
+
+
+class Transformer(NamedTuple):
+    """A Transformer of a peer."""
+
+    text: Text
+    peer: JoeyNMT | Eole
+    shape: Shape
+    updates: int
+
+    def settings(self, number: int) -> Settings:
+        """The settings of a try."""
+        return {"updates": self.updates, **asdict(self.peer.adapted(replace(self.shape, **THEIR_TRIES[number])))}
+
+    def train(self, settings: Settings, folder: Path, seed: int) -> tuple[int, int]:
+        """Train in a new folder, and return the numbers of weights and of updates."""
+        shape = Shape(**{name: value for name, value in settings.items() if name != "updates"})
+        return self.peer.train(self.text, shape, folder, seed, settings["updates"]), settings["updates"]
+
+    def translate(self, folder: Path, sources: list[str], beam: int) -> Translated:
+        """Translate with the model of a folder. Sentences are sorted by length, which makes every peer faster."""
+        lines = self.text.tokens(sources)
+        order = sorted(range(len(lines)), key=lambda place: lines[place].count(" "))
+        found, seconds = self.peer.translate(folder, [lines[place] for place in order], beam)
+        placed = dict(zip(order, found, strict=True))
+        return Translated([self.text.text(placed[place]) for place in range(len(lines))], len(lines) / seconds)
+
+
+def processor_seconds() -> float:
+    """Of all programs that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def trained(system: System, number: int, folder: Path, seed: int) -> Trained:
+    """Train, unless that is done.
+
+    Raises:
+        SystemExit: it is done with other settings.
+    """
+    settings = system.settings(number)
+
+    def make() -> Trained:
+        print(f"training {folder}", file=sys.stderr, flush=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        before = processor_seconds()
+        parameters, updates = system.train(settings, folder, seed)
+        return Trained(settings, parameters, updates, processor_seconds() - before)
+
+    found = Trained(*once(Path(f"{folder}.json"), make))
+    if found.settings != settings:
+        sys.exit(f"error: {folder} was trained with other settings: name another FOLDER, or delete {folder}.json")
+    return found
+
+
+def translated(system: System, folder: Path, pairs: Sequence[Pair], split: str, beam: int) -> Translated:
+    """Translate a split, unless that is done."""
+
+    def make() -> Translated:
+        print(f"translating {split} with beam {beam}: {folder}", file=sys.stderr, flush=True)
+        return system.translate(folder, [pair.source for pair in pairs], beam)
+
+    return Translated(*once(Path(f"{folder}.{split}.beam{beam}.json"), make))
+
+
+def best_try(system: System, folder: Path, arguments: argparse.Namespace, validation: Sequence[Pair]) -> int:
+    """The try with the highest BLEU on the validation set; the first of equal ones."""
+    tries, seed = arguments.tries, arguments.seeds[0]
+    if tries == 1:
+        return 0
+    references, scores = [pair.target for pair in validation], []
+    for number in range(tries):
+        place = folder / f"{number}.{seed}"
+        trained(system, number, place, seed)
+        scores.append(bleu(translated(system, place, validation, "validation", 5).lines, references, arguments.target))
+    return scores.index(max(scores))
+
+
+def measure(systems: Systems, folder: Path, seeds: Sequence[int], test: Sequence[Pair]) -> list[Row]:
+    """Train every system with every seed; then translate, the systems in turn for each seed."""
+    rows = {name: Row(name, [], [], []) for name in systems}
+    for seed in seeds:
+        for name, (system, number) in systems.items():
+            rows[name].trainings.append(trained(system, number, folder / name / f"{number}.{seed}", seed))
+    for seed in seeds:
+        for name, (system, number) in systems.items():
+            for beam, found in ((1, rows[name].greedy), (5, rows[name].beam)):
+                found.append(translated(system, folder / name / f"{number}.{seed}", test, "test", beam))
+    return list(rows.values())
+
+
+def side_by_side(arguments: argparse.Namespace, text: Text) -> list[Row]:
+    """Choose settings, train and translate: ours, the peers at equal weights, the peers at equal time."""
+    folder, seeds = arguments.folder.resolve(), arguments.seeds
+    validation, test = (pairs_of(text.folder, split, (text.source, text.target)) for split in ("validation", "test"))
+
+    def chosen(name: str, system: System) -> tuple[System, int]:
+        return system, best_try(system, folder / name, arguments, validation)
+
+    def first(name: str) -> Trained:
+        system, number = systems[name]
+        return trained(system, number, folder / name / f"{number}.{seeds[0]}", seeds[0])
+
+    systems: Systems = {"ours": chosen("ours", Ours(text, arguments.ours))}
+    ours = first("ours")
+    peers: dict[str, JoeyNMT | Eole] = {}
+    if arguments.joeynmt is not None:
+        peers["joeynmt"] = JoeyNMT(arguments.joeynmt)
+    if arguments.eole is not None:
+        peers["eole"] = Eole(arguments.eole)
+    for toolkit, peer in peers.items():
+        for shape in arguments.shapes:
+            name = f"{toolkit}-{shape}"
+            scaled = peer.adapted(SHAPES[shape]).scaled(ours.parameters, text.tokenizer.size)
+            systems[name] = chosen(name, Transformer(text, peer, scaled, arguments.updates))
+    for name, (system, number) in list(systems.items()):
+        if isinstance(system, Transformer):
+            updates = max(1, round(arguments.updates * ours.seconds / first(name).seconds))
+            systems[f"{name}-equal-time"] = system._replace(updates=updates), number
+    return measure(systems, folder, seeds, test)
+
+
+def main() -> None:
+    """Measure, and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--source", default="en", help="language code, also the ending of the files")
+    parser.add_argument("--target", default="de", help="the same")
+    parser.add_argument("--validation", default="dev", help="name of the files of the validation set")
+    parser.add_argument("--test", default="test", help="name of the files of the test set")
+    parser.add_argument("--pairs", type=int, help="train on the first pairs only")
+    parser.add_argument("--vocabulary", type=int, default=5000, help="tokens of the joint vocabulary")
+    parser.add_argument("--joeynmt", type=Path, help="Python of JoeyNMT's environment")
+    parser.add_argument("--eole", type=Path, help="Python of eole's environment")
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
+    parser.add_argument("--updates", type=int, default=8000, help="of each peer")
+    parser.add_argument("--tries", type=int, choices=range(1, len(TRIES) + 1), default=len(TRIES))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--ours", nargs="+", default=["experiment=multi30k_student"], help="settings of train.py")
+    arguments = parser.parse_args()
+    for python in filter(None, (arguments.joeynmt, arguments.eole)):
+        if not python.is_file():
+            parser.error(f"{python} does not exist: install the peer as its file in {Path(__file__).parent} shows")
+    try:
+        text = prepare(arguments, arguments.folder.resolve() / "text")
+        report(side_by_side(arguments, text), arguments.folder, text)
+    except (ConfigError, DataError, RunError) as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit("interrupted: the same command continues")
+
+
+if __name__ == "__main__":
+    os.chdir(Path(__file__).parents[3])
+    main()

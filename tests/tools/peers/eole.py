@@ -1,0 +1,128 @@
+"""Train and run a Transformer of eole 0.6.
+
+It needs an environment of its own:
+
+    python3 -m venv /tmp/peers/eole
+    /tmp/peers/eole/bin/pip install torch==2.13.0
+    /tmp/peers/eole/bin/pip install --no-deps eole==0.6.4
+    /tmp/peers/eole/bin/pip install configargparse 'numpy>=2' pydantic pyyaml rapidfuzz rich sacrebleu safetensors \
+        'sentencepiece<=0.2.2' six subword-nmt tensorboard 'pyonmttok>=1.38.1,<2' 'ctranslate2>=4,<5' huggingface_hub \
+        pyahocorasick tokenizers waitress torch-optimi pandas aiohttp fastapi uvicorn requests
+    /tmp/peers/eole/bin/pip install --only-binary :all: spacy fasttext-wheel
+"""
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from safetensors.torch import load_file, save_file
+
+from tests.tools.peers.text import Text
+from tests.tools.peers.transformer import VALIDATIONS, Shape, average, run
+
+
+def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> dict[str, Any]:
+    """The settings of eole."""
+    validate = max(1, updates // VALIDATIONS)
+    sides = {"path_src": text.source, "path_tgt": text.target}
+
+    def files(split: str) -> dict[str, str]:
+        return {name: str(text.file(f"{split}.pieces", side)) for name, side in sides.items()}
+
+    return {
+        "seed": seed,
+        "overwrite": True,
+        "save_data": str(folder / "data"),
+        "data": {"corpus_1": files("train"), "valid": files("validation")},
+        "src_vocab": str(text.file("vocabulary", "eole")),
+        "tgt_vocab": str(text.file("vocabulary", "eole")),
+        "share_vocab": True,
+        "vocab_size_multiple": 1,
+        "src_vocab_size": text.tokenizer.size,
+        "tgt_vocab_size": text.tokenizer.size,
+        "report_every": validate,
+        "model": {
+            "architecture": "transformer",
+            "layers": shape.layers,
+            "heads": shape.heads,
+            "hidden_size": shape.width,
+            "transformer_ff": shape.feed_forward,
+            "add_qkvbias": True,
+            "add_final_linear_bias": True,  # else of the decoder only
+            "add_ffnbias": True,
+            "generator_bias": False,
+            "share_embeddings": True,
+            "share_decoder_embeddings": True,
+            "embeddings": {"word_vec_size": shape.width, "position_encoding": True},
+        },
+        "training": {
+            "model_path": str(folder / "model"),
+            "world_size": 1,
+            "gpu_ranks": [],
+            "compute_dtype": "fp32",
+            "param_init_method": "xavier_uniform",
+            "optim": "adam",
+            "adam_beta2": shape.beta2,
+            "decay_method": "noam",
+            "learning_rate": shape.noam_factor(updates),
+            "warmup_steps": shape.warmup_of(updates),
+            "max_grad_norm": 0.0,
+            "dropout": [shape.dropout],
+            "attention_dropout": [shape.attention_dropout],
+            "label_smoothing": shape.label_smoothing,
+            "log_attention_entropy": False,  # costs time
+            "normalization": "tokens",
+            "batch_type": "tokens",
+            "batch_size": shape.tokens,
+            "accum_count": [1],
+            "bucket_size": 32768,
+            "num_workers": 0,
+            "valid_batch_size": 64,
+            "train_steps": updates,
+            "valid_steps": validate,
+            "save_checkpoint_steps": validate,
+        },
+    }
+
+
+class Eole(NamedTuple):
+    """Eole, run by the Python of its environment."""
+
+    python: Path
+
+    def adapted(self, shape: Shape) -> Shape:
+        """What eole makes of a shape: its decoder normalizes before sublayers, and embeddings have the same dropout."""
+        return replace(shape, norm="pre", embedding_dropout=shape.dropout)
+
+    def train(self, text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> int:
+        """Train, keep the mean of the best checkpoints in ``final``, and return the number of weights."""
+        path = folder.with_name(f"{folder.name}.train.yaml")
+        path.write_text(yaml.safe_dump(config(text, shape, folder, seed, updates), sort_keys=False), "utf-8")
+        log = path.with_suffix(".log")
+        run([self.python.with_name("eole"), "train", "-config", path], log)
+        printed = log.read_text("utf-8")
+        steps = sorted((folder / "model").glob("step_*"), key=lambda step: int(step.name.removeprefix("step_")))
+        scores = [float(score) for score in re.findall(r"Validation perplexity: (\S+)", printed)]
+        best = sorted(zip(scores, steps, strict=False))[: shape.average]  # the last step may have no score
+        weights = [step / "model.00.safetensors" for _, step in best]
+        mean = average(weights, load_file)
+        best[0][1].rename(folder / "final")
+        save_file(mean, folder / "final" / "model.00.safetensors")
+        shutil.rmtree(folder / "model")
+        return int(re.findall(r"number of parameters: (\d+)", printed)[-1])
+
+    def translate(self, folder: Path, sources: Sequence[str], beam: int) -> tuple[list[str], float]:
+        """Translate lines of tokens into lines of tokens, and return the seconds without loading."""
+        source, output = (folder.with_name(f"{folder.name}.predict.{name}") for name in ("src", "tgt"))
+        source.write_text("\n".join(sources) + "\n", "utf-8")
+        log = folder.with_name(f"{folder.name}.predict.log")
+        command = [self.python.with_name("eole"), "predict", "-model_path", folder / "final", "-src", source]
+        search = ["-beam_size", beam, "-batch_size", 32, "-batch_type", "sents", "-max_length", 1000, "-report_time"]
+        run([*command, "-output", output, *search], log)
+        printed = log.read_text("utf-8")
+        seconds = re.findall(r"(?:Step 0 time|Subsequent prediction time including all) \(s\): ([\d.]+)", printed)
+        return output.read_text("utf-8").removesuffix("\n").split("\n"), sum(map(float, seconds))

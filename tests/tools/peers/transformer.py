@@ -1,0 +1,109 @@
+"""What the Transformers of all peers share: two published shapes, their size, and running a peer."""
+
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+VALIDATIONS = 40
+"""Validations of a training; each saves a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The settings of a Transformer. All embeddings and the output layer share one table without a bias."""
+
+    layers: int
+    """Of the encoder, and of the decoder."""
+    heads: int
+    width: int
+    feed_forward: int
+    norm: str
+    """Layer normalization before each sublayer (pre) or after it (post); pre adds one after the last layer."""
+    dropout: float
+    embedding_dropout: float
+    attention_dropout: float
+    label_smoothing: float
+    learning_rate: float
+    """The highest, at the end of the warm-up; then it falls with the inverse square root of the update."""
+    warmup: int
+    """Updates; at most a quarter of all."""
+    beta2: float
+    """Of Adam; the first is 0.9."""
+    average: int
+    """Checkpoints with the lowest validation perplexity whose weights are averaged."""
+    tokens: int = 4096
+    """Of a batch, with padding, as each peer counts them."""
+
+    def parameters(self, vocabulary: int) -> int:
+        """Number of weights."""
+        norm, width = 2 * self.width, self.width
+        attention = 4 * (width * width + width)
+        feed_forward = 2 * width * self.feed_forward + self.feed_forward + width
+        encoder, decoder = attention + feed_forward + 2 * norm, 2 * attention + feed_forward + 3 * norm
+        last = 2 * norm if self.norm == "pre" else 0
+        return vocabulary * width + self.layers * (encoder + decoder) + last
+
+    def scaled(self, parameters: int, vocabulary: int) -> "Shape":
+        """The same depth and about the same proportions, with about ``parameters`` weights."""
+
+        def distance(shape: Shape) -> int:
+            return abs(shape.parameters(vocabulary) - parameters)
+
+        step, proportion = 2 * self.heads, self.feed_forward / self.width  # positions need an even width
+        nearest = min(
+            (replace(self, width=width, feed_forward=round(proportion * width)) for width in range(step, 2048, step)),
+            key=distance,
+        )
+        return min((replace(nearest, feed_forward=size) for size in range(8, 8192, 8)), key=distance)
+
+    def warmup_of(self, updates: int) -> int:
+        """Updates of the warm-up in a training of so many."""
+        return max(1, min(self.warmup, updates // 4))
+
+    def noam_factor(self, updates: int) -> float:
+        """The factor of Vaswani et al. 2017, eq. 3, that gives `learning_rate` at the end of the warm-up."""
+        return self.learning_rate * math.sqrt(self.width * self.warmup_of(updates))
+
+
+SHAPES = {
+    # Wu et al. 2021, "Good for Misconceived Reasons", for Multi30k: fairseq, 8,000 updates, mean of ten checkpoints.
+    "tiny": Shape(4, 4, 128, 256, "post", 0.3, 0.3, 0.0, 0.1, 0.005, 2000, 0.98, 10),
+    # Masakhane's starter notebook for JoeyNMT. In place of the schedule plateau, which JoeyNMT 2.3 cannot build on
+    # current PyTorch, the notebook's own alternative: Noam with factor 0.5 and 1,000 updates of warm-up.
+    "masakhane": Shape(6, 4, 256, 1024, "pre", 0.3, 0.2, 0.3, 0.1, 0.5 / math.sqrt(256 * 1000), 1000, 0.999, 1),
+}
+
+TRIES: list[dict[str, Any]] = [
+    {},
+    {"dropout": 0.2, "embedding_dropout": 0.2},
+    {"learning_rate": 0.002},
+    {"dropout": 0.1, "embedding_dropout": 0.1, "attention_dropout": 0.1},
+]
+"""Changes of a shape that are tried on the validation set, in this order."""
+
+
+def run(command: Sequence[object], log: Path, **options: Any) -> str:
+    """Run a program, keep all that it prints in ``log``, and return its standard output.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as errors:
+        done = subprocess.run(
+            list(map(str, command)), check=False, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", **options
+        )
+        errors.write(done.stdout)
+    if done.returncode:
+        sys.exit(f"error: {command[0]} ended with code {done.returncode}: read {log}, then run the same command again")
+    return str(done.stdout)
+
+
+def average(checkpoints: Sequence[Path], load: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
+    """The mean of the weights of several checkpoints."""
+    states = [load(path) for path in checkpoints]
+    return {name: sum(state[name] for state in states) / len(states) for name in states[0]}
