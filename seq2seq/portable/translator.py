@@ -309,7 +309,7 @@ def _onnx_engine(folder: Path, threads: int) -> Engine[Any, Any]:
     except ImportError as error:  # for example a build for another version of NumPy
         raise PortableError(
             f"onnxruntime cannot be imported ({' '.join(str(error).split()) or 'it was built for another NumPy'}): "
-            f"python -m pip install --upgrade onnxruntime, or set engine=numpy"
+            f"python -m pip install onnxruntime --upgrade, or set engine=numpy"
         ) from None
     return OnnxEngine(folder, threads)
 
