@@ -75,6 +75,7 @@ NO_EFFECT = {
 DIVERSE = {"search.method": "diverse_beam", "search.beam_size": 4, "search.n_best": 4}
 UNSTEADY = {"schedule": "constant", "optimizer.learning_rate": 0.3, "training.updates": 20}
 COMPANY: dict[str, Level] = {
+    "loss.guided_until": {"loss.guided_attention": 2.0, "model.attention": "general"},
     "model.bridge_shared": {"model.decoder.layers": 2},
     "search.groups": DIVERSE,
     "search.diversity_strength": DIVERSE,
@@ -121,7 +122,7 @@ def test_every_setting_changes_something(recipe, tmp_path, covering, part):
     idle = []
     for name in [name for name in covering.factors if name not in NO_EFFECT][part::4]:
         numbers, beside = range(len(covering.factors[name])), COMPANY.get(name, {})
-        companies = [(number, company) for number in numbers for company in covering.company((name, number))]
+        companies = [(number, company) for number in numbers for company in covering.company((name, number)) or [()]]
         tried = [(number, company) for number, company in companies if covering.legal(*company)]
         if not any(
             outcome(((name, number), *company), beside) != outcome(company, beside) for number, company in tried[:12]
