@@ -17,11 +17,11 @@ from seq2seq.model.decoder import Memory, State
 from seq2seq.system.device import autocast
 from seq2seq.system.precision import Precision
 from seq2seq.tokenizer.tokenizer import EOS
-from seq2seq.training.auxiliary import DecoderCall, calls_of, falling_weight
-from seq2seq.training.loss import Loss, Objective
+from seq2seq.training.auxiliary import Auxiliary, DecoderCall
+from seq2seq.training.loss import Objective
 
 
-class BagOfWords:
+class BagOfWords(Auxiliary):
     """Another objective plus the cross entropy of the target's words given the initial state of its first pass.
 
     L = objective - w(u) · Σ log p(word | context), summed over the target tokens without EOS, in any order. The weight
@@ -35,19 +35,8 @@ class BagOfWords:
     """
 
     def __init__(self, objective: Objective, weight: float, updates: int, precision: Precision) -> None:
-        self.objective = objective
-        self.weight = weight
-        self.updates = updates
+        super().__init__(objective, weight, updates)
         self.precision = precision
-
-    def __call__(self, network: Network, batch: Batch, update: int) -> Loss:
-        """Sums over the batch's target tokens."""
-        weight = falling_weight(self.weight, update, self.updates)
-        if weight == 0:
-            return self.objective(network, batch, update)
-        with calls_of(network.decoder) as calls:
-            loss = self.objective(network, batch, update)
-        return loss._replace(objective=loss.objective + weight * self.cross_entropy(network, batch, calls[0]))
 
     def cross_entropy(self, network: Network, batch: Batch, call: DecoderCall) -> Tensor:
         """-Σ log p(word | context) over the batch; its sentences are the first ones that were decoded."""

@@ -13,9 +13,8 @@ from torch import Tensor
 from seq2seq.data.batch import Batch
 from seq2seq.data.ibm_model1 import Lexicon
 from seq2seq.model import Network
-from seq2seq.model.decoder import DecoderOutput
-from seq2seq.training.auxiliary import calls_of, falling_weight
-from seq2seq.training.loss import Loss, Objective
+from seq2seq.training.auxiliary import Auxiliary, DecoderCall
+from seq2seq.training.loss import Objective
 
 
 class Links:
@@ -51,7 +50,7 @@ class Links:
         return found_PS / total_P.clamp_min(torch.finfo(torch.float32).tiny).unsqueeze(1)
 
 
-class GuidedAttention:
+class GuidedAttention(Auxiliary):
     """Another objective plus the cross entropy between the links and the attention weights of its first pass.
 
     L = objective - w(u) · Σ link · log(attention weight), summed over source positions. The weight w falls in a line
@@ -60,22 +59,12 @@ class GuidedAttention:
     """
 
     def __init__(self, objective: Objective, links: Links, weight: float, updates: int) -> None:
-        self.objective = objective
+        super().__init__(objective, weight, updates)
         self.links = links
-        self.weight = weight
-        self.updates = updates
 
-    def __call__(self, network: Network, batch: Batch, update: int) -> Loss:
-        """Sums over the batch's target tokens."""
-        weight = falling_weight(self.weight, update, self.updates)
-        if weight == 0:
-            return self.objective(network, batch, update)
-        with calls_of(network.decoder) as calls:
-            loss = self.objective(network, batch, update)
-        return loss._replace(objective=loss.objective + weight * self.divergence(calls[0].output, batch))
-
-    def divergence(self, decoded: DecoderOutput, batch: Batch) -> Tensor:
+    def cross_entropy(self, network: Network, batch: Batch, call: DecoderCall) -> Tensor:
         """-Σ link · log(attention weight) over the batch; its sentences are the first ones that were decoded."""
+        decoded = call.output
         assert decoded.weights_NTS is not None, "the network has attention"
         sentences_P = batch.positions_P // batch.target_BT.size(1)
         links_PS = self.links(batch.source_BS.index_select(0, sentences_P), batch.labels_P)
