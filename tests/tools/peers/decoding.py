@@ -87,7 +87,7 @@ def matched_lstms(arguments: argparse.Namespace, text: Text, sizes: Sizes) -> It
 def transformer(
     arguments: argparse.Namespace, text: Text, parameters: int, validation: Sequence[Pair]
 ) -> tuple[Path, int]:
-    """Eole's Transformer of as many weights: its folder, and its number of weights. It is trained unless that is done."""
+    """Eole's Transformer of as many weights, trained unless that is done: its folder and its number of weights."""
     folder, seed, peer = arguments.folder.resolve() / f"eole-{arguments.shape}", arguments.seed, Eole(arguments.eole)
     shape = peer.adapted(SHAPES[arguments.shape]).scaled(parameters, text.tokenizer.size)
     system = Transformer(text, peer, shape, arguments.updates)
@@ -161,7 +161,8 @@ def machine() -> str:
     """The processor, PyTorch's kernels and threads, and the environment variables that restrict them."""
     found = measure_machine(torch.device("cpu"), MeasureConfig(warmup=1, repetitions=3))
     variables = " ".join(f"{name}={os.environ[name]}" for name in RESTRICTIONS if name in os.environ)
-    return f"{found.name}, {found.cores} cores, {found.threads} threads, PyTorch {found.torch}: {found.kernels}. {variables}"
+    threads = f"{found.cores} cores, {found.threads} threads"
+    return f"{found.name}, {threads}, PyTorch {found.torch}: {found.kernels}. {variables}".strip()
 
 
 def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:

@@ -10,6 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+import torch
+
 from seq2seq.corpora.corpus import Pair
 from seq2seq.metrics.score import bleu
 from tests.tools.peers.lstm import ENVIRONMENT
@@ -80,7 +82,8 @@ class Worker:
         order = sorted(range(len(sources)), key=lambda place: 0 if batch == 1 else tokens[place].count(" "))
         lines = sources if self.system.ours else tokens
         request = {"lines": [lines[place] for place in order], "beam": beam, "batch": batch}
-        assert self.process.stdin is not None and self.process.stdout is not None
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
         try:
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
@@ -94,12 +97,13 @@ class Worker:
 
 @contextmanager
 def started(system: System, text: Text, log: Path) -> Iterator[Worker]:
-    """A process that ends with the context; ``log`` gets what it prints."""
+    """A process with as many threads as this one, which ends with the context; ``log`` gets what it prints."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as errors:
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
+        environment = {**os.environ, **ENVIRONMENT, "OMP_NUM_THREADS": str(torch.get_num_threads())}
         process = subprocess.Popen(
-            system.command, encoding="utf-8", cwd=Path(__file__).parents[3], env={**os.environ, **ENVIRONMENT}, **pipes
+            system.command, encoding="utf-8", cwd=Path(__file__).parents[3], env=environment, **pipes
         )
         try:
             yield Worker(system, text, process, log)

@@ -33,7 +33,15 @@ def situation_table(situation: Situation, systems: Sequence[System], table: Tabl
     ours = [each for each in systems if each.ours]
     speed = "ms per sentence (min–max)" if situation.single else "sentences/s (min–max)"
     rows = [
-        ["system", "weights", "batch", "BLEU", speed, "target tokens/s", *(f"{each.name} is faster" for each in ours)]
+        [
+            "system",
+            "weights",
+            "batch",
+            "BLEU",
+            speed,
+            "target tokens/s",
+            *(f"times faster: {each.name}" for each in ours),
+        ]
     ]
     for system in systems:
         own = found[system.name]

@@ -2,10 +2,12 @@
 
 PYTHON tests/tools/peers/worker.py TOOLKIT FOLDER [OPTION]
 
-PYTHON is that of the toolkit's environment: nothing of the tests is imported. OPTION is a precision (ours), ``none`` for
-no length penalty (eole), or the compute type and the length penalty (ctranslate2, ``int8,1``). Requests and answers are lines of JSON on standard input
-and output: ``{"lines": [...], "beam": 5, "batch": 32}`` gives ``{"lines": [...], "seconds": ...}``. Lines are text for
-this toolkit and tokens for the others. Batch 1 is one sentence at a time. What the toolkit prints goes to standard error.
+PYTHON is that of the toolkit's environment: nothing of the tests is imported. OPTION is a precision (ours), ``none``
+for no length penalty (eole), or the compute type and the length penalty (ctranslate2, ``int8,1``).
+
+Requests and answers are lines of JSON on standard input and output: ``{"lines": [...], "beam": 5, "batch": 32}`` gives
+``{"lines": [...], "seconds": ...}``. Lines are text for this toolkit and tokens for the others. Batch 1 is one sentence
+at a time. What the toolkit prints goes to standard error.
 """
 
 import json
@@ -77,12 +79,13 @@ def ctranslate2(folder: str, option: str) -> Translate:
     from ctranslate2 import Translator
 
     compute_type, penalty = option.split(",")
-    threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
+    threads = int(os.environ["OMP_NUM_THREADS"])
     translator = Translator(folder, compute_type=compute_type, inter_threads=1, intra_threads=threads)
+    search = {"length_penalty": float(penalty), "min_decoding_length": 0}  # empty translations are possible, as in eole
 
     def translate(lines: list[str], beam: int, batch: int) -> list[str]:
         tokens = [line.split(" ") for line in lines]
-        options: dict[str, Any] = {"beam_size": beam, "length_penalty": float(penalty), "max_batch_size": batch}
+        options: dict[str, Any] = {"beam_size": beam, "max_batch_size": batch, **search}
         calls = [[each] for each in tokens] if batch == 1 else [tokens]
         found = [each for call in calls for each in translator.translate_batch(call, **options)]
         return [" ".join(each.hypotheses[0]) for each in found]
