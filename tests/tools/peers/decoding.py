@@ -15,7 +15,8 @@ systems translate in turn, A B C A B C. The time is that of the call that transl
 starting: for ours from text to text, for the others from tokens to tokens. Sentences are sorted by length. The batch
 sizes of the others are the fastest of ``--batches``; ours chooses its batches itself. One sentence at a time is a call
 for each in ours and in CTranslate2, and one call with batch size 1 in OpenNMT-py and eole, which is faster for them.
-Every toolkit searches with its own defaults. Target tokens are those of the translations in the common vocabulary.
+Every toolkit searches with its own defaults, the peers in float32 unless the table says int8. Target tokens are those
+of the translations in the common vocabulary.
 
 Restrict all to AVX2 with ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2
 CT2_FORCE_CPU_ISA=AVX2. FOLDER/NAME.md has the tables, NAME.json all measurements.
@@ -24,6 +25,7 @@ CT2_FORCE_CPU_ISA=AVX2. FOLDER/NAME.md has the tables, NAME.json all measurement
 import argparse
 import json
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -209,6 +211,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted: the same command continues; it repeats measurements")
+    found = f"python -m tests.tools.peers.decoding {shlex.join(sys.argv[1:])}\n\n{found}"
     (arguments.folder / f"{arguments.name}.md").write_text(found + "\n", "utf-8")
     values = {situation: {name: each._asdict() for name, each in row.items()} for situation, row in table.items()}
     (arguments.folder / f"{arguments.name}.json").write_text(json.dumps(values, ensure_ascii=False, indent=1), "utf-8")

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,6 +20,9 @@ from tests.tools.peers.text import Text
 
 WARM_UP = 8
 """Sentences that are translated before anything is measured."""
+
+PAUSE = 0.5
+"""Seconds before each measurement: waiting threads of the system before it use processor time for about 0.2 seconds."""
 
 
 class Situation(NamedTuple):
@@ -169,6 +173,7 @@ def measure(workers: Sequence[Worker], test: Sequence[Pair], rounds: int, batche
             say(f"{situation.name}, round {number + 1} of {rounds}")
             for each in workers:
                 name = each.system.name
+                time.sleep(PAUSE)
                 answers[name].append(each.translate(sources, situation.beam, sizes[name]))
         table[situation.name] = {
             name: measured(sizes[name], found, chosen, workers[0].text) for name, found in answers.items()
