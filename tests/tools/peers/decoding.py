@@ -50,8 +50,10 @@ from tests.tools.peers.speed_table import document
 from tests.tools.peers.text import Text, pairs_of, prepare
 from tests.tools.peers.transformer import SHAPES, TRIES, run
 
-RESTRICTIONS = ("OMP_NUM_THREADS", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS")
-RESTRICTIONS += ("CT2_FORCE_CPU_ISA",)
+RESTRICTIONS = (
+    *("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS"),
+    "CT2_FORCE_CPU_ISA",
+)
 """Environment variables that change the speed; the tables name those that are set."""
 
 

@@ -104,10 +104,14 @@ def started(system: System, text: Text, log: Path) -> Iterator[Worker]:
     """A process with as many threads as this one, which ends with the context; ``log`` gets what it prints."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as errors:
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": errors}
-        environment = {**os.environ, **ENVIRONMENT, "OMP_NUM_THREADS": str(torch.get_num_threads())}
         process = subprocess.Popen(
-            system.command, encoding="utf-8", cwd=Path(__file__).parents[3], env=environment, **pipes
+            system.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            encoding="utf-8",
+            cwd=Path(__file__).parents[3],
+            env={**os.environ, **ENVIRONMENT, "OMP_NUM_THREADS": str(torch.get_num_threads())},
         )
         try:
             yield Worker(system, text, process, log)

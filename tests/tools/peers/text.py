@@ -81,7 +81,7 @@ def prepare(arguments: argparse.Namespace, folder: Path, tokenizer: Tokenizer | 
     size = arguments.vocabulary if tokenizer is None else tokenizer.size
     sides = (arguments.source, arguments.target)
     names = {"train": "train", "validation": arguments.validation, "test": arguments.test}
-    used = {"text": str(arguments.text.resolve()), "names": names, "sides": list(sides)}
+    used: dict[str, Any] = {"text": str(arguments.text.resolve()), "names": names, "sides": list(sides)}
     used |= {"pairs": arguments.pairs, "vocabulary": size}
     vocabulary = folder / "joint.model"
     other = tokenizer is not None and vocabulary.exists() and vocabulary.read_bytes() != tokenizer.to_bytes()
