@@ -30,7 +30,7 @@ WIDTH: Steps = {3_000: 192, 150_000: 256, 600_000: 384, MORE: 512}
 DECODER_LAYERS: Steps = {20_000: 1, MORE: 2}
 ENCODER_LAYERS: Steps = {150_000: 1, MORE: 2}
 
-DROPOUT: Steps = {100_000: 0.3, 500_000: 0.2, MORE: 0.1}
+DROPOUT: Steps = {25_000: 0.4, 100_000: 0.3, 500_000: 0.2, MORE: 0.1}
 """Sennrich & Zhang: 0.5 for 5,000 pairs, with networks of four times this width."""
 
 GUIDED_ATTENTION: Steps = {50_000: 1.0, MORE: 0.0}
@@ -38,12 +38,6 @@ GUIDED_ATTENTION: Steps = {50_000: 1.0, MORE: 0.0}
 
 BATCH: Steps = {10_000: 1024, 300_000: 2048, MORE: 4096}
 """Tokens per batch. Sennrich & Zhang: 1,000 for few pairs."""
-
-SIMCUT: Steps = {MORE: 0.0}
-"""Weight of SimCut (Gao et al. 2022); 0: left out."""
-
-BIDIRECTIONAL: Steps = {MORE: 0.0}
-"""Share of the updates that train on both directions first, with a joint vocabulary; 0: left out."""
 
 # ---- Other numbers -----------------------------------------------------------------------------------------------
 
@@ -160,14 +154,10 @@ def regularization(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     yield Choice("loss.label_smoothing", LABEL_SMOOTHING, "the usual value")
 
 
-def levers(text: Statistics, chosen: Settings) -> Iterator[Choice]:
-    """Objectives that only few pairs need."""
+def guided_attention(text: Statistics, chosen: Settings) -> Iterator[Choice]:
+    """Guided attention, where there are few pairs."""
     if (guided := by_pairs(GUIDED_ATTENTION, text.pairs)) and chosen["model.attention"] != "none":
         yield Choice("loss.guided_attention", guided, f"{text.pairs:,} pairs: a word aligner shows where to look")
-    if simcut := by_pairs(SIMCUT, text.pairs):
-        yield Choice("loss.simcut", simcut, f"{text.pairs:,} pairs: left-out tokens are another view of each")
-    if chosen["tokenizer.joint"] and (share := by_pairs(BIDIRECTIONAL, text.pairs)):
-        yield Choice("training.bidirectional", share, f"{text.pairs:,} pairs: the other direction doubles them")
 
 
 def updates(text: Statistics, chosen: Settings) -> Iterator[Choice]:
@@ -197,7 +187,8 @@ def during_training(text: Statistics, chosen: Settings) -> Iterator[Choice]:
 
 
 RULES: tuple[Rule, ...] = (
-    *(vocabulary, vocabulary_size, segmentation, network, copying, regularization, levers, updates, during_training),
+    *(vocabulary, vocabulary_size, segmentation, network, copying, regularization, guided_attention),
+    *(updates, during_training),
 )
 """All rules. Each sees the choices of those before it."""
 
