@@ -22,7 +22,7 @@ WARM_UP = 8
 """Sentences that are translated before anything is measured."""
 
 PAUSE = 0.5
-"""Seconds before each measurement: waiting threads of the system before it use processor time for about 0.2 seconds."""
+"""Seconds before each measurement, in which waiting threads of the system before it end (OpenMP lets them spin)."""
 
 
 class Situation(NamedTuple):
