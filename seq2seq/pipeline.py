@@ -17,6 +17,7 @@ import torch
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import source_tags
 from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.held_out import held_out_warnings
 from seq2seq.corpora.monolingual import read_target_corpora
 from seq2seq.corpora.reading import check_files, read_corpora
 from seq2seq.data.batch_sampler import BatchSampler, Curriculum, StreamPosition
@@ -31,7 +32,7 @@ from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.portable.placeholders import Placeholders
 from seq2seq.run.card import write_card
 from seq2seq.run.files import FileRecord, record_files
-from seq2seq.run.folder import RunFolder
+from seq2seq.run.folder import CONFIG, RunFolder
 from seq2seq.run.network import make_network
 from seq2seq.run.resume import run_setup, write_settings
 from seq2seq.run.vocabulary import learn_shortlist, prepare_tokenizers
@@ -163,11 +164,15 @@ def _read(config: TrainConfig, folder: Path) -> tuple[Texts, dict[str, FileRecor
         DataError: a text cannot be read, or has no pairs.
     """
     data, tokenizer = config.text()
-    train, validation, test = read_corpora(data) if config.translates else read_target_corpora(data)
+    corpora = read_corpora(data) if config.translates else read_target_corpora(data)
+    train, validation, test = corpora
     for text in (train, validation):  # a file that changes after this point is refused
         _ = text.fingerprint
-    files = record_files(config, folder, (train, validation, test))
+    files = record_files(config, folder, corpora)
     check_files(data.test, test)
+    if is_first() and not (folder / CONFIG).exists():  # once for a run
+        for warning in held_out_warnings(data, corpora):
+            log.warning("%s", warning)
     tags = source_tags(data)
     placeholders = tokenizer.protection(tags)
     train = protected_corpus(train, placeholders)

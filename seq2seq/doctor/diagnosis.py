@@ -40,6 +40,9 @@ UNSEGMENTED_WORD = 8
 HELD_OUT = (str(Split.test), str(Split.validation))
 """Corpora that are checked first, and then compared with the others."""
 
+WHOLE = "file"
+"""The corpus that is not split yet: it contains the sets of ``parts`` in `diagnose`, and is not compared with them."""
+
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -61,7 +64,12 @@ class Diagnosis:
 
 
 def diagnose(
-    corpora: Mapping[str, Corpus], *, max_length: int, max_ratio: float, codes: Mapping[str, str] | None = None
+    corpora: Mapping[str, Corpus],
+    *,
+    max_length: int,
+    max_ratio: float,
+    codes: Mapping[str, str] | None = None,
+    parts: Mapping[str, Corpus] | None = None,
 ) -> list[Diagnosis]:
     """Run every check on corpora of one language pair.
 
@@ -70,14 +78,18 @@ def diagnose(
         max_length: longest sentence, in characters.
         max_ratio: largest multiple of the median length ratio.
         codes: language codes of ``source`` and ``target``; None: unknown, and not checked.
+        parts: validation and test sets of the corpus ``file``. The others are compared with them; their own findings
+            are those of ``file``.
 
     Raises:
         DataError: a file cannot be read, can be read only once, or changes meanwhile.
     """
+    parts = parts or {}
     unreadable = unreadable_corpora(corpora)
     unread = [Diagnosis(name, corpora[name], 0, [note], []) for name, note in unreadable.items()]
     corpora = {name: corpus for name, corpus in corpora.items() if name not in unreadable}
     trigrams, scripts = sample_statistics(corpora.values())
+    corpora |= parts
     pair_checks: list[Check[PairArrays]] = [
         *(UnreadableRows(), BlankSentences(), OddCharacters(), Markup(), Encodings()),
         *(RareScripts(scripts), WrongLanguages(trigrams)),
@@ -90,7 +102,7 @@ def diagnose(
     findings: dict[str, list[Finding]] = {}
     for name in sorted(corpora, key=lambda name: HELD_OUT.index(name) if name in HELD_OUT else len(HELD_OUT)):
         data, notes[name], findings[name] = check_pairs(corpora[name], pair_checks, codes or {})
-        held_out = {other: statistics[other] for other in HELD_OUT if other in statistics}
+        held_out = {other: statistics[other] for other in HELD_OUT if other in statistics and name != WHOLE}
         for check in (*corpus_checks, Overlap(held_out)):
             findings[name] += check.find(data)
         if not trigrams.separable:
@@ -98,7 +110,13 @@ def diagnose(
         statistics[name] = data
     check_texts(corpora, statistics, notes, findings, (codes or {}).get("target", ""))
     return [
-        Diagnosis(name, corpus, len(statistics[name].filled), notes[name], merge_findings(findings[name]))
+        Diagnosis(
+            name,
+            corpus,
+            len(statistics[name].filled),
+            notes[name],
+            merge_findings(findings[name] if name not in parts else []),
+        )
         for name, corpus in corpora.items()
     ] + unread
 
@@ -141,7 +159,8 @@ def check_texts(
     """Run the checks that need all sentences at once, if there are at most `SMALL` pairs; else say what is left out."""
     pairs = sum(len(data.filled) for data in statistics.values())
     texts = {name: read_pairs(corpora[name]) for name in statistics} if pairs <= SMALL else {}
-    scored = next((name for name in HELD_OUT if name in texts), next(iter(texts), ""))
+    held_out = [name for name in HELD_OUT if name in texts]
+    scored = next(iter([*held_out, *texts]), "")
     for name, data in statistics.items():
         findings[name].extend(find_drift(data, texts.get(name)))
         if name in texts:
@@ -154,7 +173,7 @@ def check_texts(
                 f"are more than {SMALL:,}"
             )
     if texts:
-        for name, near in find_near_copies(texts, statistics, [name for name in HELD_OUT if name in texts]).items():
+        for name, near in find_near_copies(texts, statistics, held_out, WHOLE).items():
             findings[name].extend(near)
 
 
