@@ -1,6 +1,6 @@
 """All checks on all corpora: one pass for statistics of both sides, one for the checks, one for examples."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -9,7 +9,7 @@ import numpy as np
 from seq2seq.corpora.config import Split
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.files import PairPerLine, TextFiles
-from seq2seq.corpora.languages import EXAMPLES, Segmentation, detect_segmentation, mismatched_segmentation, script
+from seq2seq.corpora.languages import EXAMPLES, detect_segmentation, lacks_spaces, mismatched_segmentation, script
 from seq2seq.corpora.table import TableFile
 from seq2seq.doctor.arrays import PairArrays, PairStatistics, SentenceArray, concatenated, pair_statistics
 from seq2seq.doctor.characters import OddCharacters
@@ -33,9 +33,6 @@ SAMPLE_PAIRS = 100_000
 
 SMALL = 200_000
 """Pairs of all corpora up to which all text is kept in memory, for the checks that need it."""
-
-UNSEGMENTED_WORD = 8
-"""Mean length of the words of a text, in characters, from which it has no spaces between words."""
 
 HELD_OUT = (str(Split.test), str(Split.validation))
 """Corpora that are checked first, and then compared with the others."""
@@ -228,7 +225,7 @@ def language_notes(sides: Mapping[str, list[str]], codes: Mapping[str, str]) -> 
         f"the {side} side has no spaces between words: lengths are in characters, and BLEU needs the language to split "
         f"text (data.{side}_language=ja, zh, ko, th, …; else compare chrF)"
         for side, sentences in sides.items()
-        if is_unsegmented(sentences)
+        if lacks_spaces(sentences, detect_segmentation(filter(str.strip, sentences)))
     ]
     for side, code in codes.items():
         if script(code) is None:
@@ -241,14 +238,6 @@ def language_notes(sides: Mapping[str, list[str]], codes: Mapping[str, str]) -> 
                 f"the {side} side looks like {EXAMPLES[other]}, but data.{side}_language={code}: set the right code"
             )
     return notes
-
-
-def is_unsegmented(sentences: Sequence[str]) -> bool:
-    """Whether sentences are written without spaces between words, as Chinese, Japanese, Thai or Burmese often are."""
-    text = [sentence for sentence in sentences if sentence.strip()]
-    words, characters = sum(len(sentence.split()) for sentence in text), sum(map(len, text))
-    kind = detect_segmentation(text)
-    return kind not in (None, Segmentation.spaces, Segmentation.korean) and characters > UNSEGMENTED_WORD * words
 
 
 def merge_findings(findings: Iterable[Finding]) -> list[Finding]:
