@@ -26,7 +26,7 @@ from seq2seq.data.mixture import TableMixture, encode_mixture
 from seq2seq.data.preparation import encode_cached
 from seq2seq.data.stream import BatchStream, BothDirections, Rows, SubwordResampler, batch_stream
 from seq2seq.data.table import Table
-from seq2seq.errors import ConfigError, without_passwords
+from seq2seq.errors import ConfigError, counted, without_passwords
 from seq2seq.evaluation.validation import Validator
 from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.portable.placeholders import Placeholders
@@ -132,7 +132,7 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
         if is_first():
             write_settings(folder, config, frozen, files)
     config, length = _within_epochs(config, batches.sampler)
-    where = f"on {device} in {precision}{_processes()}, {threads} thread{'s' * (threads > 1)}"
+    where = f"on {device} in {precision}{_processes()}, {counted(threads, 'thread')}"
     _report(config, network, batches, tokenizers, [*notes, *length], where)
     Trainer(
         network,
@@ -297,8 +297,8 @@ def _report(
     log.info("%s parameters, %s", f"{parameters:,}", where)
     if len(batches.table) < FEW_PAIRS and config.data.overfit is None:
         log.warning(
-            "only %s training pairs: a model memorises so few and translates nothing else; it takes thousands",
-            f"{len(batches.table):,}",
+            "only %s: a model memorises so few and translates nothing else; it takes thousands",
+            counted(len(batches.table), "training pair"),
         )
 
 
@@ -350,9 +350,9 @@ def _within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainCon
     try:
         config.check_length(bound)
     except ConfigError as error:
-        raise ConfigError(f"training.epochs={epochs} takes {bound} updates: {error}") from None
+        raise ConfigError(f"training.epochs={epochs} takes {counted(bound, 'update')}: {error}") from None
     bounded = replace(config, training=replace(config.training, updates=bound))
-    return bounded, [f"training.epochs={epochs} takes {bound:,} updates"]
+    return bounded, [f"training.epochs={epochs} takes {counted(bound, 'update')}"]
 
 
 def _within_time(

@@ -9,6 +9,7 @@ from seq2seq.corpora.near_copies import near_copies
 from seq2seq.doctor.arrays import PairStatistics
 from seq2seq.doctor.findings import Finding, Integers
 from seq2seq.doctor.reasons import Reason
+from seq2seq.errors import counted
 
 
 def find_near_copies(
@@ -67,6 +68,6 @@ def _near_overlap(
         rows = np.flatnonzero(near)
         if len(rows):
             partners = there[first[np.searchsorted(values, groups[rows])]]
-            note = f"affects {len(np.unique(partners)):,} pairs of {name}"
+            note = f"affects {counted(len(np.unique(partners)), 'pair')} of {name}"
             findings.append(Finding(Reason.near_overlap, rows, side, partners, name, note))
     return findings

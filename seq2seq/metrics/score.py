@@ -21,7 +21,7 @@ from seq2seq.corpora.languages import (
     mismatched_segmentation,
     segmentation,
 )
-from seq2seq.errors import DataError, install_hint
+from seq2seq.errors import DataError, counted, install_hint
 from seq2seq.metrics.sacrebleu_private import corpus_counts, corpus_score, preprocessed, score_from_sums
 
 log = logging.getLogger("seq2seq")
@@ -238,8 +238,8 @@ def check_lengths(hypotheses: Sequence[str], references: Sequence[str]) -> None:
     """
     if len(hypotheses) != len(references):
         raise DataError(
-            f"{len(hypotheses):,} hypotheses but {len(references):,} references: they must match line by line; "
-            "check that both come from the same test set and that no line was dropped"
+            f"{counted(len(hypotheses), 'hypothesis', 'hypotheses')} but {counted(len(references), 'reference')}: they "
+            "must match line by line; check that both come from the same test set and that no line was dropped"
         )
     if not hypotheses:
         raise DataError("nothing to score: no hypotheses and no references; check that the test set is not empty")

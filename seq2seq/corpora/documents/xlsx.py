@@ -23,7 +23,7 @@ from seq2seq.corpora.documents.sheet import SheetReader
 from seq2seq.corpora.files import require_pairs
 from seq2seq.corpora.lines import unreadable
 from seq2seq.corpora.table_columns import PairColumns, columns_note, pair_columns
-from seq2seq.errors import DataError, Seq2SeqError, install_hint
+from seq2seq.errors import DataError, Seq2SeqError, counted, install_hint
 
 LARGEST = 128 << 20
 """Bytes of all parts of a workbook, unpacked."""
@@ -133,7 +133,7 @@ class XlsxFile(Document):
         if reader is None or reader.next_row:
             raise DataError(f"{self.name}: the rows of the sheet are not in order: save it again as .xlsx")
         filled -= texts is not translations
-        self.report = f"{self.name}: {filled:,} cells filled; {columns.describe(self._first[1], self._width)}"
+        self.report = f"{self.name}: {counted(filled, 'cell')} filled; {columns.describe(self._first[1], self._width)}"
 
     @cached_property
     def _first(self) -> tuple[int, list[str]]:
