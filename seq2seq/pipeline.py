@@ -18,8 +18,9 @@ from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import source_tags
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.held_out import held_out_warnings
+from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
 from seq2seq.corpora.monolingual import read_target_corpora
-from seq2seq.corpora.reading import check_files, read_corpora
+from seq2seq.corpora.reading import Corpora, check_files, read_corpora
 from seq2seq.data.batch_sampler import BatchSampler, Curriculum, StreamPosition
 from seq2seq.data.ibm_model1 import learn_lexicon
 from seq2seq.data.mixture import TableMixture, encode_mixture
@@ -171,12 +172,21 @@ def _read(config: TrainConfig, folder: Path) -> tuple[Texts, dict[str, FileRecor
     files = record_files(config, folder, corpora)
     check_files(data.test, test)
     if is_first() and not (folder / CONFIG).exists():  # once for a run
+        for note in _notes(corpora):
+            log.info("%s", note)
         for warning in held_out_warnings(data, corpora):
             log.warning("%s", warning)
     tags = source_tags(data)
     placeholders = tokenizer.protection(tags)
     train = protected_corpus(train, placeholders)
     return Texts(train, validation, tokenizer.with_symbols(), placeholders, tags), files
+
+
+def _notes(corpora: Corpora) -> list[str]:
+    """What the files say about how they are read, such as their columns or entries that are left out."""
+    train = corpora.train.parts if isinstance(corpora.train, MixedCorpus) else [WeightedCorpus(corpora.train)]
+    texts = [*(part.corpus for part in train), corpora.validation, corpora.test]
+    return list(dict.fromkeys(text.note for text in texts if text is not None and text.note))
 
 
 def _encode(config: TrainConfig, texts: Texts, tokenizers: Tokenizers, cache: Path) -> Batches:

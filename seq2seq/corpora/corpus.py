@@ -227,6 +227,11 @@ class MappedCorpus(Corpus):
         """Same as for the other corpus."""
         return self.corpus.files
 
+    @property
+    def note(self) -> str:
+        """Same as for the other corpus."""
+        return self.corpus.note
+
     def expected_pairs(self) -> int | None:
         """Same as for the other corpus."""
         return self.corpus.expected_pairs()

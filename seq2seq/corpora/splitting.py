@@ -128,6 +128,11 @@ class SplitPart(Corpus):
     def __iter__(self) -> Iterator[Pair]:
         return compress(self.corpus, self._mask)
 
+    @property
+    def note(self) -> str:
+        """Same as for the whole corpus."""
+        return self.corpus.note
+
     def expected_pairs(self) -> int:
         """Number of pairs."""
         return int(self._mask.sum())

@@ -94,8 +94,21 @@ def test_training_reports_them_when_a_run_begins(tmp_path, caplog):
     )
     _read(config, tmp_path / "run")
     assert "3 with one of the test set and 1 with one of the validation set" in caplog.text
+    assert "header" not in caplog.text
     caplog.clear()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml").touch()
     _read(config, tmp_path / "run")
     assert not caplog.records, "resumed"
+
+
+@pytest.mark.parametrize("split", [True, False])
+def test_a_run_begins_with_what_its_files_say_about_how_they_are_read(tmp_path, caplog, split):
+    titled = [Pair("German", "English"), *(Pair(f"ein Satz {letter}", f"a {letter}") for letter in "abcdefgh")]
+    pairs, plain = written(tmp_path, "titled", titled), written(tmp_path, "plain", VALIDATION)
+    files = [f"data.file={pairs}"] if split else [f"data.train.file={pairs}", f"data.validation.file={plain}"]
+    tag = [] if split else ["data.source_tag=<2en>"]
+    config = compose_train(overrides=[*files, *tag, "data.source_language=de", "data.target_language=en"])
+    with caplog.at_level("INFO", "seq2seq"):
+        _read(config, tmp_path / "run")
+    assert caplog.text.count("the first row is a header: source 'German', target 'English'") == 1
