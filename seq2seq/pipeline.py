@@ -22,7 +22,7 @@ from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
 from seq2seq.corpora.monolingual import read_target_corpora
 from seq2seq.corpora.reading import Corpora, check_files, read_corpora
 from seq2seq.data.batch_sampler import BatchSampler, Curriculum, StreamPosition
-from seq2seq.data.ibm_model1 import learn_lexicon
+from seq2seq.data.ibm_model1 import Bitext, Lexicon, learn_lexicon
 from seq2seq.data.mixture import TableMixture, encode_mixture
 from seq2seq.data.preparation import encode_cached
 from seq2seq.data.stream import BatchStream, BothDirections, Rows, SubwordResampler, batch_stream
@@ -124,7 +124,7 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
             _within_epochs(config, batches.sampler)  # refuses before the folder belongs to the run
     kept.open()
     validate = _validator(config, texts, batches, tokenizers, precision)
-    links = _links(config, batches, tokenizers, device)
+    links = _links(config, folder, batches, tokenizers, device)
     if not measured:
         parts = texts, batches, tokenizers, precision, validate, links
         config, expected = _within_time(config, network.to(device), *parts)
@@ -153,8 +153,8 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
     ).fit()
     if is_first():
         draw_learning_curve(folder)
-        if config.translates:
-            learn_shortlist(folder, config.shortlist, batches.table, tokenizers, config.seed)
+        if config.translates and links is None:
+            learn_shortlist(folder, config.shortlist, _lexicon(config, batches, tokenizers), tokenizers)
         write_card(folder, facts={"pairs": len(batches.table), "validation_pairs": len(batches.validation)})
 
 
@@ -262,13 +262,22 @@ def _validator(
     )
 
 
-def _links(config: TrainConfig, batches: Batches, tokenizers: Tokenizers, device: torch.device) -> Links | None:
-    """The links of guided attention, learned from the training pairs; None without it."""
+def _lexicon(config: TrainConfig, batches: Batches, tokenizers: Tokenizers) -> tuple[Bitext, Lexicon]:
+    """The translation probabilities of tokens, learned from the training pairs."""
+    sizes = tokenizers.source.size, tokenizers.target.size
+    return learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed)
+
+
+def _links(
+    config: TrainConfig, folder: Path, batches: Batches, tokenizers: Tokenizers, device: torch.device
+) -> Links | None:
+    """The links of guided attention; None without it. The shortlist has the same lexicon, and is saved here too."""
     if config.loss.guided_attention == 0 or config.model.attention is AttentionKind.none:
         return None
-    sizes = tokenizers.source.size, tokenizers.target.size
-    _, lexicon = learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed)
-    return Links(lexicon, *sizes, device)
+    learned = _lexicon(config, batches, tokenizers)
+    if is_first():
+        learn_shortlist(folder, config.shortlist, learned, tokenizers)
+    return Links(learned[1], tokenizers.source.size, tokenizers.target.size, device)
 
 
 def _objective(config: TrainConfig, tokenizers: Tokenizers, precision: Precision, links: Links | None) -> Objective:
