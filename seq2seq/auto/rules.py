@@ -39,12 +39,6 @@ GUIDED_ATTENTION: Steps = {50_000: 1.0, MORE: 0.0}
 BATCH: Steps = {10_000: 1024, 300_000: 2048, MORE: 4096}
 """Tokens per batch. Sennrich & Zhang: 1,000 for few pairs."""
 
-SIMCUT: Steps = {MORE: 0.0}
-"""Weight of SimCut (Gao et al. 2022); 0: left out."""
-
-BIDIRECTIONAL: Steps = {MORE: 0.0}
-"""Share of the updates that train on both directions first, with a joint vocabulary; 0: left out."""
-
 # ---- Other numbers -----------------------------------------------------------------------------------------------
 
 WORD_DROPOUT, BPE_DROPOUT, LABEL_SMOOTHING = 0.0, 0.0, 0.1
@@ -160,14 +154,10 @@ def regularization(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     yield Choice("loss.label_smoothing", LABEL_SMOOTHING, "the usual value")
 
 
-def levers(text: Statistics, chosen: Settings) -> Iterator[Choice]:
-    """Objectives that only few pairs need."""
+def guided_attention(text: Statistics, chosen: Settings) -> Iterator[Choice]:
+    """Guided attention, where there are few pairs."""
     if (guided := by_pairs(GUIDED_ATTENTION, text.pairs)) and chosen["model.attention"] != "none":
         yield Choice("loss.guided_attention", guided, f"{text.pairs:,} pairs: a word aligner shows where to look")
-    if simcut := by_pairs(SIMCUT, text.pairs):
-        yield Choice("loss.simcut", simcut, f"{text.pairs:,} pairs: left-out tokens are another view of each")
-    if chosen["tokenizer.joint"] and (share := by_pairs(BIDIRECTIONAL, text.pairs)):
-        yield Choice("training.bidirectional", share, f"{text.pairs:,} pairs: the other direction doubles them")
 
 
 def updates(text: Statistics, chosen: Settings) -> Iterator[Choice]:
@@ -197,7 +187,8 @@ def during_training(text: Statistics, chosen: Settings) -> Iterator[Choice]:
 
 
 RULES: tuple[Rule, ...] = (
-    *(vocabulary, vocabulary_size, segmentation, network, copying, regularization, levers, updates, during_training),
+    *(vocabulary, vocabulary_size, segmentation, network, copying, regularization, guided_attention),
+    *(updates, during_training),
 )
 """All rules. Each sees the choices of those before it."""
 
