@@ -86,8 +86,9 @@ class Texts(NamedTuple):
 
 
 class Batches(NamedTuple):
-    """Encoded text in batches."""
+    """Encoded text in batches, and the tokenizers that encoded it."""
 
+    tokenizers: Tokenizers
     table: TableMixture
     validation: Table
     sampler: BatchSampler
@@ -123,21 +124,21 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
             batches = _encode(config, texts, tokenizers, cache)
             _within_epochs(config, batches.sampler)  # refuses before the folder belongs to the run
     kept.open()
-    validate = _validator(config, texts, batches, tokenizers, precision)
-    links = _links(config, folder, batches, tokenizers, device)
+    validate = _validator(config, texts, batches, precision)
+    links = _links(config, folder, batches, device)
     if not measured:
-        parts = texts, batches, tokenizers, precision, validate, links
-        config, expected = _within_time(config, network.to(device), *parts)
+        objective = _objective(config, tokenizers, precision, links)
+        config, expected = _within_time(config, network.to(device), texts, batches, objective, validate)
         network, _ = _initial_network(config, tokenizers, frozen)  # the bits of a run that measures nothing
         notes.append(expected)
         if is_first():
             write_settings(folder, config, frozen, files)
     config, length = _within_epochs(config, batches.sampler)
     where = f"on {device} in {precision}{_processes()}, {counted(threads, 'thread')}"
-    _report(config, network, batches, tokenizers, [*notes, *length], where)
+    _report(config, network, batches, [*notes, *length], where)
     Trainer(
         network,
-        _stream(config, texts, batches, tokenizers),
+        _stream(config, texts, batches),
         validate if on_validation is None else _reporting(validate, on_validation),
         folder,
         config=config.training,
@@ -154,7 +155,7 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
     if is_first():
         draw_learning_curve(folder)
         if config.translates and links is None:
-            learn_shortlist(folder, config.shortlist, _lexicon(config, batches, tokenizers), tokenizers)
+            learn_shortlist(folder, config.shortlist, _lexicon(config, batches), tokenizers)
         write_card(folder, facts={"pairs": len(batches.table), "validation_pairs": len(batches.validation)})
 
 
@@ -195,6 +196,7 @@ def _encode(config: TrainConfig, texts: Texts, tokenizers: Tokenizers, cache: Pa
     table = encode_mixture(texts.train, tokenizers, cache, data.filters, data.workers)
     validation = protected_corpus(texts.validation, texts.placeholders)
     return Batches(
+        tokenizers,
         table,
         encode_cached(validation, tokenizers, cache, None, data.workers),
         _sampler(config, table),
@@ -217,9 +219,9 @@ def _start_weights(
     return partial(transfer_start_weights, start, tokenizers)
 
 
-def _stream(config: TrainConfig, texts: Texts, batches: Batches, tokenizers: Tokenizers) -> BatchStream:
+def _stream(config: TrainConfig, texts: Texts, batches: Batches) -> BatchStream:
     """The batches of this process: first of short pairs or of both directions, if that is set."""
-    sampler = batches.sampler
+    tokenizers, sampler = batches.tokenizers, batches.sampler
     if length := config.training.curriculum_updates:
         curriculum = Curriculum(config.training.curriculum_start, _batches_of(config, length))
         sampler = _sampler(config, batches.table, curriculum)
@@ -244,13 +246,11 @@ def _batches_of(config: TrainConfig, updates: int) -> int:
     return updates * config.training.accumulate * world_size()
 
 
-def _validator(
-    config: TrainConfig, texts: Texts, batches: Batches, tokenizers: Tokenizers, precision: Precision
-) -> Validator:
+def _validator(config: TrainConfig, texts: Texts, batches: Batches, precision: Precision) -> Validator:
     return Validator(
         batches.validation,
         list(texts.validation),
-        tokenizers,
+        batches.tokenizers,
         config.batch,
         precision,
         search=config.search,
@@ -262,19 +262,17 @@ def _validator(
     )
 
 
-def _lexicon(config: TrainConfig, batches: Batches, tokenizers: Tokenizers) -> tuple[Bitext, Lexicon]:
+def _lexicon(config: TrainConfig, batches: Batches) -> tuple[Bitext, Lexicon]:
     """The translation probabilities of tokens, learned from the training pairs."""
-    sizes = tokenizers.source.size, tokenizers.target.size
+    sizes = batches.tokenizers.source.size, batches.tokenizers.target.size
     return learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed)
 
 
-def _links(
-    config: TrainConfig, folder: Path, batches: Batches, tokenizers: Tokenizers, device: torch.device
-) -> Links | None:
+def _links(config: TrainConfig, folder: Path, batches: Batches, device: torch.device) -> Links | None:
     """The links of guided attention; None without it. The shortlist has the same lexicon, and is saved here too."""
     if config.loss.guided_attention == 0 or config.model.attention is AttentionKind.none:
         return None
-    learned = _lexicon(config, batches, tokenizers)
+    learned, tokenizers = _lexicon(config, batches), batches.tokenizers
     if is_first():
         learn_shortlist(folder, config.shortlist, learned, tokenizers)
     return Links(learned[1], tokenizers.source.size, tokenizers.target.size, device)
@@ -305,11 +303,9 @@ def _check_joint(config: TrainConfig, tokenizers: Tokenizers) -> None:
         )
 
 
-def _report(
-    config: TrainConfig, network: Network, batches: Batches, tokenizers: Tokenizers, notes: Sequence[str], where: str
-) -> None:
+def _report(config: TrainConfig, network: Network, batches: Batches, notes: Sequence[str], where: str) -> None:
     """Log the first lines of a run."""
-    sizes = f"{tokenizers.source.size:,} source and {tokenizers.target.size:,} target tokens"
+    sizes = f"{batches.tokenizers.source.size:,} source and {batches.tokenizers.target.size:,} target tokens"
     parameters = sum(parameter.numel() for parameter in network.parameters())
     for line in (f"{batches.table.report}; {sizes}", *notes, *_directions(config)):
         log.info("%s", line)
@@ -379,17 +375,15 @@ def _within_time(
     network: Network,
     texts: Texts,
     batches: Batches,
-    tokenizers: Tokenizers,
-    precision: Precision,
+    objective: Objective,
     validate: Validator,
-    links: Links | None,
 ) -> tuple[TrainConfig, str]:
     """The settings with the number of updates for their time, measured on this network, and a line about it.
 
     Args:
         network: on its device; its weights change.
         validate: the validator of the run, unchanged.
-        config, texts, batches, tokenizers, precision, links: as in training.
+        config, texts, batches, objective: as in training.
 
     Raises:
         ConfigError: a schedule is longer than these updates.
@@ -398,8 +392,8 @@ def _within_time(
     ratio = batches.validation.target_lengths.sum() / max(1, batches.validation.source_lengths.sum())
     probe.search = replace(validate.search, max_length_ratio=float(min(100.0, ratio)), max_length_offset=0)
     whole = replace(config, training=replace(config.training, curriculum=0.0))  # updates of all lengths
-    stream, objective = _stream(whole, texts, batches, tokenizers), _objective(config, tokenizers, precision, links)
-    speed = measure(network, stream, objective, lambda: probe(network.eval(), 0), config, precision)
+    stream = _stream(whole, texts, batches)
+    speed = measure(network, stream, objective, lambda: probe(network.eval(), 0), config, validate.precision)
     config = fitted(config, speed)
     config.check_length(config.training.updates)
     return config, expectation(config.training, speed, processor(next(network.parameters()).device))
