@@ -5,6 +5,7 @@ them, and reads the corpus as it is.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 
 import numpy as np
@@ -14,7 +15,7 @@ from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus
 from seq2seq.corpora.near_copies import near_copies, normalized
 from seq2seq.corpora.reading import Corpora, split_file
-from seq2seq.errors import DataError, program
+from seq2seq.errors import DataError, RunError, program
 
 LARGE = 200_000
 """Pairs of a corpus up to which near copies are found; in a larger one, only sentences that are equal but for spaces at
@@ -28,11 +29,13 @@ def held_out_warnings(config: DataConfig, corpora: Corpora) -> list[str]:
         config: the settings of the corpora.
         corpora: as `read_corpora` returns them.
     """
-    if config.overfit is not None or not isinstance(corpora.train, MixedCorpus):  # every set is the training text
-        return []
     numbers = [number for number, more in enumerate(config.more) if more.weight]
-    held_out = {Split.test: corpora.test, Split.validation: corpora.validation}
-    sets = {str(name): _untagged(corpus) for name, corpus in held_out.items() if corpus is not None}
+    if config.overfit is not None or not numbers or not isinstance(corpora.train, MixedCorpus):
+        return []  # with overfit, every set is the training text
+    sets: dict[str, list[Pair]] = {}
+    for split, text in ((Split.test, corpora.test), (Split.validation, corpora.validation)):
+        with suppress(DataError, RunError):  # reported where the set is used: a test set of the hub may have no targets
+            sets |= {str(split): list(_untagged(text))} if text is not None else {}
     warnings = []
     for number, part in zip(numbers, corpora.train.parts[len(corpora.train.parts) - len(numbers) :], strict=True):
         corpus = _untagged(part.corpus)
@@ -46,19 +49,19 @@ def held_out_warnings(config: DataConfig, corpora: Corpora) -> list[str]:
     return warnings
 
 
-def count_held_out(corpus: Corpus, sets: Mapping[str, Corpus]) -> dict[str, int]:
+def count_held_out(corpus: Corpus, sets: Mapping[str, Sequence[Pair]]) -> dict[str, int]:
     """The number of pairs in a corpus with a source or a target that each set has on this side.
 
     In a corpus of at most `LARGE` pairs, near copies count too, by the rule of `near_copies`. Sentences of digits and
     punctuation alone do not count.
     """
     pairs = iter(corpus)
-    first, held_out = list(islice(pairs, LARGE + 1)), {name: list(corpus) for name, corpus in sets.items()}
+    first = list(islice(pairs, LARGE + 1))
     if len(first) <= LARGE:
-        return _near(first, held_out)
+        return _near(first, sets)
     sides = {
         name: tuple({text.strip() for text in side if normalized(text)} for side in zip(*other, strict=True))
-        for name, other in held_out.items()
+        for name, other in sets.items()
     }
     counts = dict.fromkeys(sets, 0)
     for pair in chain(first, pairs):

@@ -11,6 +11,7 @@ from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.corpora.held_out import count_held_out, held_out_warnings, sets_of_file
 from seq2seq.corpora.monolingual import read_target_corpora
 from seq2seq.corpora.reading import read_corpora, split_file
+from seq2seq.errors import DataError
 from seq2seq.pipeline import _read
 
 TEST = [
@@ -29,6 +30,11 @@ MORE = [
 ]
 
 
+class Unreadable(PairList):
+    def __iter__(self):
+        raise DataError("no targets")
+
+
 def written(folder, name, pairs) -> str:
     path = folder / f"{name}.tsv"
     path.write_text("".join(f"{pair.source}\t{pair.target}\n" for pair in pairs), encoding="utf-8")
@@ -38,8 +44,7 @@ def written(folder, name, pairs) -> str:
 @pytest.mark.parametrize(("large", "expected"), [(6, {"test": 3, "validation": 1}), (5, {"test": 2, "validation": 1})])
 def test_pairs_with_a_held_out_sentence_are_counted_and_near_copies_in_small_corpora(monkeypatch, large, expected):
     monkeypatch.setattr(held_out, "LARGE", large)
-    sets = {"test": PairList("test", TEST), "validation": PairList("validation", VALIDATION)}
-    assert count_held_out(PairList("more", MORE), sets) == expected
+    assert count_held_out(PairList("more", MORE), {"test": TEST, "validation": VALIDATION}) == expected
 
 
 def test_the_line_names_the_setting_the_file_the_counts_and_what_to_do(tmp_path):
@@ -60,6 +65,8 @@ def test_the_line_names_the_setting_the_file_the_counts_and_what_to_do(tmp_path)
     config = DataConfig(**parts, more=more)
     [line] = held_out_warnings(config, read_target_corpora(config))
     assert "2 with one of the test set. " in line, "a language model reads only targets"
+    unread = held_out_warnings(config, read_corpora(config)._replace(test=Unreadable("hub", [])))
+    assert ["validation" in line for line in unread] == [True], "evaluation reports a test set that cannot be read"
     config.overfit = 1
     assert held_out_warnings(config, read_corpora(config)) == [], "all sets are the same"
     assert held_out_warnings(DataConfig(), read_corpora(DataConfig())) == []
