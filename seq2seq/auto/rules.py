@@ -30,7 +30,7 @@ WIDTH: Steps = {3_000: 192, 150_000: 256, 600_000: 384, MORE: 512}
 DECODER_LAYERS: Steps = {20_000: 1, MORE: 2}
 ENCODER_LAYERS: Steps = {150_000: 1, MORE: 2}
 
-DROPOUT: Steps = {100_000: 0.3, 500_000: 0.2, MORE: 0.1}
+DROPOUT: Steps = {25_000: 0.4, 100_000: 0.3, 500_000: 0.2, MORE: 0.1}
 """Sennrich & Zhang: 0.5 for 5,000 pairs, with networks of four times this width."""
 
 GUIDED_ATTENTION: Steps = {50_000: 1.0, MORE: 0.0}

@@ -52,7 +52,7 @@ def same(first, second):
 
 def test_the_choices_stand_in_auto_yaml_and_config_yaml(chosen):
     file, settings = yaml.safe_load((chosen / "auto.yaml").read_text("utf-8")), settings_of(chosen)
-    assert file["model"]["dropout"] == settings["model"]["dropout"] == 0.3
+    assert file["model"]["dropout"] == settings["model"]["dropout"] == 0.4
     assert file["tokenizer"]["size"] == settings["tokenizer"]["size"] == 2000
     assert settings["auto"] == {"choose": False, "yours": []}, "config.yaml has nothing left to choose"
     assert "embedding_size" not in file["model"], "the command line repeats it"
@@ -94,14 +94,14 @@ def completed(arguments, folder):
 
 def test_what_is_edited_before_training_counts_and_the_command_line_wins(pairs, chosen, tmp_path):
     text = (chosen / "auto.yaml").read_text("utf-8")
-    text = text.replace("dropout: 0.3", "dropout: 0.35\n  recurrent_dropout: 0.2").replace("size: 1000", "size: 500")
+    text = text.replace("dropout: 0.4", "dropout: 0.35\n  recurrent_dropout: 0.2").replace("size: 1000", "size: 500")
     (tmp_path / "auto.yaml").write_text(text, "utf-8")
     arguments = [pairs, *SMALL, *SHORT, "tokenizer.size=400"]
     begun = completed(arguments, tmp_path)
     assert (begun.model.dropout, begun.model.recurrent_dropout, begun.tokenizer.size) == (0.35, 0.2, 400)
     open_run(tmp_path, begun)
-    (tmp_path / "auto.yaml").write_text(text.replace("0.35", "0.3"), "utf-8")
-    with pytest.raises(RunError, match=r"holds a run with model\.dropout=0\.35, this command says model\.dropout=0\.3"):
+    (tmp_path / "auto.yaml").write_text(text.replace("0.35", "0.4"), "utf-8")
+    with pytest.raises(RunError, match=r"holds a run with model\.dropout=0\.35, this command says model\.dropout=0\.4"):
         open_run(tmp_path, completed(arguments, tmp_path))
 
 
@@ -179,7 +179,7 @@ def test_check_says_what_would_be_chosen_and_why(pairs, tmp_path):
 
 def test_every_choice_is_reported_with_its_reason(chosen):
     lines = (chosen / "run.log").read_text("utf-8").splitlines()
-    assert any("model.dropout=0.3 " in line and "(Sennrich & Zhang 2019)" in line for line in lines)
+    assert any("model.dropout=0.4 " in line and "(Sennrich & Zhang 2019)" in line for line in lines)
     assert any(line.split()[-2:] == ["training.updates=4", "yours"] for line in lines)
 
 
