@@ -5,6 +5,7 @@
 - `threads`: training by number of threads.
 - `against`: alternating measurements of another program and this one.
 - `peers`: quality and speed beside Transformers of other toolkits, at equal weights and at equal time.
+- `peers.decoding`: speed of translation beside LSTMs and a Transformer of other toolkits, in turn.
 - `verify`: the figures of RESULTS.md, measured again.
 - `build_kernels`: compiles the arithmetic of exported pages.
 - `portable_speed`: exported models in every form: size, start, speed, equality.

@@ -52,14 +52,18 @@ TRIES: list[list[str]] = [
 Settings = dict[str, Any]
 
 
-class System(Protocol):
-    """A toolkit with a model. Settings are plain JSON values, which determine a training together with the seed."""
+class Trainer(Protocol):
+    """Trains a model. Settings are plain JSON values, which determine a training together with the seed."""
 
     def settings(self, number: int) -> Settings:
         """The settings of a try."""
 
     def train(self, settings: Settings, folder: Path, seed: int) -> tuple[int, int]:
         """Train in a new folder, and return the numbers of weights and of updates."""
+
+
+class System(Trainer, Protocol):
+    """A toolkit with a model."""
 
     def translate(self, folder: Path, sources: list[str], beam: int) -> Translated:
         """Translate with the model of a folder."""
@@ -132,7 +136,7 @@ def processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def trained(system: System, number: int, folder: Path, seed: int) -> Trained:
+def trained(system: Trainer, number: int, folder: Path, seed: int) -> Trained:
     """Train, unless that is done.
 
     Raises:

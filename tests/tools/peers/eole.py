@@ -1,4 +1,4 @@
-"""Train and run a Transformer of eole 0.6.
+"""Train and run a Transformer of eole 0.6; `lstm.py` has its LSTM.
 
 It needs an environment of its own:
 
@@ -25,9 +25,8 @@ from tests.tools.peers.text import Text
 from tests.tools.peers.transformer import VALIDATIONS, Shape, average, run
 
 
-def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> dict[str, Any]:
-    """The settings of eole."""
-    validate = max(1, updates // VALIDATIONS)
+def text_config(text: Text, folder: Path, seed: int) -> dict[str, Any]:
+    """The settings of text and vocabulary, which OpenNMT-py names in the same way."""
     sides = {"path_src": text.source, "path_tgt": text.target}
 
     def files(split: str) -> dict[str, str]:
@@ -44,6 +43,14 @@ def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> d
         "vocab_size_multiple": 1,
         "src_vocab_size": text.tokenizer.size,
         "tgt_vocab_size": text.tokenizer.size,
+    }
+
+
+def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> dict[str, Any]:
+    """The settings of eole."""
+    validate = max(1, updates // VALIDATIONS)
+    return {
+        **text_config(text, folder, seed),
         "report_every": validate,
         "model": {
             "architecture": "transformer",
@@ -100,14 +107,19 @@ class Eole(NamedTuple):
 
     def train(self, text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> int:
         """Train, keep the mean of the best checkpoints in ``final``, and return the number of weights."""
+        return self.fit(config(text, shape, folder, seed, updates), folder, shape.average)
+
+    def fit(self, settings: dict[str, Any], folder: Path, checkpoints: int) -> int:
+        """As `train`, with all settings of eole and the number of checkpoints in the mean."""
         path = folder.with_name(f"{folder.name}.train.yaml")
-        path.write_text(yaml.safe_dump(config(text, shape, folder, seed, updates), sort_keys=False), "utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
         log = path.with_suffix(".log")
         run([self.python.with_name("eole"), "train", "-config", path], log)
         printed = log.read_text("utf-8")
         steps = sorted((folder / "model").glob("step_*"), key=lambda step: int(step.name.removeprefix("step_")))
         scores = [float(score) for score in re.findall(r"Validation perplexity: (\S+)", printed)]
-        best = sorted(zip(scores, steps, strict=False))[: shape.average]  # the last step may have no score
+        best = sorted(zip(scores, steps, strict=False))[:checkpoints]  # the last step may have no score
         weights = [step / "model.00.safetensors" for _, step in best]
         mean = average(weights, load_file)
         best[0][1].rename(folder / "final")

@@ -67,23 +67,32 @@ def pairs_of(folder: Path, name: str, sides: tuple[str, str]) -> list[Pair]:
     return [Pair(*pair) for pair in zip(source, target, strict=True) if all(side.strip() for side in pair)]
 
 
-def prepare(arguments: argparse.Namespace, folder: Path) -> Text:
+def prepare(arguments: argparse.Namespace, folder: Path, tokenizer: Tokenizer | None = None) -> Text:
     """Write text, tokens and vocabulary into a folder. Training pairs with more than `LONGEST` tokens are left out.
 
+    Args:
+        arguments: of the command line.
+        folder: is created.
+        tokenizer: the vocabulary of both sides; None: a new one of ``arguments.vocabulary`` tokens.
+
     Raises:
-        SystemExit: the folder has other text.
+        SystemExit: the folder has other text, or another vocabulary.
     """
+    size = arguments.vocabulary if tokenizer is None else tokenizer.size
     sides = (arguments.source, arguments.target)
     names = {"train": "train", "validation": arguments.validation, "test": arguments.test}
-    used = {"text": str(arguments.text.resolve()), "names": names, "sides": list(sides)}
-    used |= {"pairs": arguments.pairs, "vocabulary": arguments.vocabulary}
-    if once(folder / "settings.json", lambda: used) != used:
+    used: dict[str, Any] = {"text": str(arguments.text.resolve()), "names": names, "sides": list(sides)}
+    used |= {"pairs": arguments.pairs, "vocabulary": size}
+    vocabulary = folder / "joint.model"
+    other = tokenizer is not None and vocabulary.exists() and vocabulary.read_bytes() != tokenizer.to_bytes()
+    if other or once(folder / "settings.json", lambda: used) != used:
         sys.exit(f"error: {folder} has other text or another vocabulary: name another FOLDER")
     splits = {split: pairs_of(arguments.text, name, sides) for split, name in names.items()}
     splits["train"] = splits["train"][: arguments.pairs]
-    config = TokenizerConfig(algorithm=Algorithm.bpe, size=arguments.vocabulary)
-    tokenizer = train_tokenizer((line for pair in splits["train"] for line in pair), config, "train")
-    (folder / "joint.model").write_bytes(tokenizer.to_bytes())
+    if tokenizer is None:
+        config = TokenizerConfig(algorithm=Algorithm.bpe, size=size)
+        tokenizer = train_tokenizer((line for pair in splits["train"] for line in pair), config, "train")
+    vocabulary.write_bytes(tokenizer.to_bytes())
     text = Text(folder, *sides, tokenizer)
     for split, pairs in splits.items():
         write_split(text, split, pairs)
