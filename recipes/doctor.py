@@ -32,6 +32,7 @@ def settings_of_original(data: DataConfig, both_sides: bool) -> list[str]:
 def main(config: DoctorConfig) -> None:
     """Print a table and examples; with fix=true, write cleaned copies next to the training files."""
     # Imported here: --help and errors in the arguments need no PyTorch.
+    from seq2seq.corpora.held_out import sets_of_file
     from seq2seq.corpora.reading import named_corpora
     from seq2seq.doctor.cleaning import check_fix, clean
     from seq2seq.doctor.diagnosis import HELD_OUT, diagnose
@@ -43,7 +44,8 @@ def main(config: DoctorConfig) -> None:
     if config.fix:
         check_fix(training, config.keep)
     codes = {"source": config.data.source_language, "target": config.data.target_language}
-    diagnoses = diagnose(corpora, max_length=config.max_length, max_ratio=config.max_ratio, codes=codes)
+    parts = sets_of_file(config.data)
+    diagnoses = diagnose(corpora, max_length=config.max_length, max_ratio=config.max_ratio, codes=codes, parts=parts)
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
     if not config.json:
         print(summary(diagnoses), flush=True)

@@ -21,7 +21,7 @@ from seq2seq.config.recipes import EvaluateConfig
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.lines import read_lines
 from seq2seq.corpora.mixture import without_tags
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, counted
 from seq2seq.tokenizer.normalization import Normalization, normalize
 
 
@@ -61,7 +61,8 @@ def main(config: EvaluateConfig) -> None:
     if language_model:
         model, texts = LanguageModel.load(run.path, config.device), [pair.target for pair in pairs]
         perplexity = evaluate_language_model(model, texts, folder=folder, name=str(config.split), corpus=corpus.name)
-        print(f"{corpus.name}, {perplexity.sentences:,} sentences\n{perplexity.table()}\n{folder / 'scores.json'}")
+        sentences = counted(perplexity.sentences, "sentence")
+        print(f"{corpus.name}, {sentences}\n{perplexity.table()}\n{folder / 'scores.json'}")
         return
     translator = load_translator(config)
     # Ensembles and shallow fusion have separate entries in scores.json.
@@ -77,7 +78,7 @@ def main(config: EvaluateConfig) -> None:
         lowercase=config.lowercase,
         bootstrap=config.bootstrap,
     )
-    print(f"{corpus.name}, {len(pairs):,} sentences\n{score_table(scores)}\n{folder / 'scores.json'}")
+    print(f"{corpus.name}, {counted(len(pairs), 'sentence')}\n{score_table(scores)}\n{folder / 'scores.json'}")
 
 
 def score_file(config: EvaluateConfig, pairs: list[Pair], corpus: str, language: str, form: Normalization) -> None:

@@ -15,6 +15,7 @@ try:
 except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
 
+from seq2seq.errors import counted
 from seq2seq.translation.config import ScoreConfig
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def main(config: ScoreConfig) -> None:
             pairs += 1
     if pairs:
         perplexity = math.exp(min(-total / tokens, 700))
-        print(f"{pairs:,} pairs, {tokens:,} tokens, perplexity {perplexity:,.2f} per token", file=sys.stderr)
+        counts = f"{counted(pairs, 'pair')}, {counted(tokens, 'token')}"
+        print(f"{counts}, perplexity {perplexity:,.2f} per token", file=sys.stderr)
 
 
 if __name__ == "__main__":

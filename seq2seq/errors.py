@@ -74,6 +74,11 @@ def install_hint(extra: str) -> str:
     return f'python -m pip install -e "{"." if root == Path.cwd() else root}[{extra}]"'
 
 
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """A number with its noun: ``1 pair``, ``2,000 pairs``, ``0 entries``; ``plural`` if it does not end in s."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def without_passwords(text: str) -> str:
     """The text with ``***`` for the user and password of each URL."""
     return re.sub(r"://[^/\s@'\"]+:[^/\s@'\"]+@", "://***@", text)

@@ -17,21 +17,23 @@ import torch
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import source_tags
 from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.held_out import held_out_warnings
+from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
 from seq2seq.corpora.monolingual import read_target_corpora
-from seq2seq.corpora.reading import check_files, read_corpora
+from seq2seq.corpora.reading import Corpora, check_files, read_corpora
 from seq2seq.data.batch_sampler import BatchSampler, Curriculum, StreamPosition
-from seq2seq.data.ibm_model1 import learn_lexicon
+from seq2seq.data.ibm_model1 import Bitext, Lexicon, learn_lexicon
 from seq2seq.data.mixture import TableMixture, encode_mixture
 from seq2seq.data.preparation import encode_cached
 from seq2seq.data.stream import BatchStream, BothDirections, Rows, SubwordResampler, batch_stream
 from seq2seq.data.table import Table
-from seq2seq.errors import ConfigError, without_passwords
+from seq2seq.errors import ConfigError, counted, without_passwords
 from seq2seq.evaluation.validation import Validator
 from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.portable.placeholders import Placeholders
 from seq2seq.run.card import write_card
 from seq2seq.run.files import FileRecord, record_files
-from seq2seq.run.folder import RunFolder
+from seq2seq.run.folder import CONFIG, RunFolder
 from seq2seq.run.network import make_network
 from seq2seq.run.resume import run_setup, write_settings
 from seq2seq.run.vocabulary import learn_shortlist, prepare_tokenizers
@@ -84,8 +86,9 @@ class Texts(NamedTuple):
 
 
 class Batches(NamedTuple):
-    """Encoded text in batches."""
+    """Encoded text in batches, and the tokenizers that encoded it."""
 
+    tokenizers: Tokenizers
     table: TableMixture
     validation: Table
     sampler: BatchSampler
@@ -121,21 +124,21 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
             batches = _encode(config, texts, tokenizers, cache)
             _within_epochs(config, batches.sampler)  # refuses before the folder belongs to the run
     kept.open()
-    validate = _validator(config, texts, batches, tokenizers, precision)
-    links = _links(config, batches, tokenizers, device)
+    validate = _validator(config, texts, batches, precision)
+    links = _links(config, folder, batches, device)
     if not measured:
-        parts = texts, batches, tokenizers, precision, validate, links
-        config, expected = _within_time(config, network.to(device), *parts)
+        objective = _objective(config, tokenizers, precision, links)
+        config, expected = _within_time(config, network.to(device), texts, batches, objective, validate)
         network, _ = _initial_network(config, tokenizers, frozen)  # the bits of a run that measures nothing
         notes.append(expected)
         if is_first():
             write_settings(folder, config, frozen, files)
     config, length = _within_epochs(config, batches.sampler)
-    where = f"on {device} in {precision}{_processes()}, {threads} thread{'s' * (threads > 1)}"
-    _report(config, network, batches, tokenizers, [*notes, *length], where)
+    where = f"on {device} in {precision}{_processes()}, {counted(threads, 'thread')}"
+    _report(config, network, batches, [*notes, *length], where)
     Trainer(
         network,
-        _stream(config, texts, batches, tokenizers),
+        _stream(config, texts, batches),
         validate if on_validation is None else _reporting(validate, on_validation),
         folder,
         config=config.training,
@@ -151,8 +154,8 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
     ).fit()
     if is_first():
         draw_learning_curve(folder)
-        if config.translates:
-            learn_shortlist(folder, config.shortlist, batches.table, tokenizers, config.seed)
+        if config.translates and links is None:
+            learn_shortlist(folder, config.shortlist, _lexicon(config, batches), tokenizers)
         write_card(folder, facts={"pairs": len(batches.table), "validation_pairs": len(batches.validation)})
 
 
@@ -163,15 +166,28 @@ def _read(config: TrainConfig, folder: Path) -> tuple[Texts, dict[str, FileRecor
         DataError: a text cannot be read, or has no pairs.
     """
     data, tokenizer = config.text()
-    train, validation, test = read_corpora(data) if config.translates else read_target_corpora(data)
+    corpora = read_corpora(data) if config.translates else read_target_corpora(data)
+    train, validation, test = corpora
     for text in (train, validation):  # a file that changes after this point is refused
         _ = text.fingerprint
-    files = record_files(config, folder, (train, validation, test))
+    files = record_files(config, folder, corpora)
     check_files(data.test, test)
+    if is_first() and not (folder / CONFIG).exists():  # once for a run
+        for note in _notes(corpora):
+            log.info("%s", note)
+        for warning in held_out_warnings(data, corpora):
+            log.warning("%s", warning)
     tags = source_tags(data)
     placeholders = tokenizer.protection(tags)
     train = protected_corpus(train, placeholders)
     return Texts(train, validation, tokenizer.with_symbols(), placeholders, tags), files
+
+
+def _notes(corpora: Corpora) -> list[str]:
+    """What the files say about how they are read, such as their columns or entries that are left out."""
+    train = corpora.train.parts if isinstance(corpora.train, MixedCorpus) else [WeightedCorpus(corpora.train)]
+    texts = [*(part.corpus for part in train), corpora.validation, corpora.test]
+    return list(dict.fromkeys(text.note for text in texts if text is not None and text.note))
 
 
 def _encode(config: TrainConfig, texts: Texts, tokenizers: Tokenizers, cache: Path) -> Batches:
@@ -180,6 +196,7 @@ def _encode(config: TrainConfig, texts: Texts, tokenizers: Tokenizers, cache: Pa
     table = encode_mixture(texts.train, tokenizers, cache, data.filters, data.workers)
     validation = protected_corpus(texts.validation, texts.placeholders)
     return Batches(
+        tokenizers,
         table,
         encode_cached(validation, tokenizers, cache, None, data.workers),
         _sampler(config, table),
@@ -202,9 +219,9 @@ def _start_weights(
     return partial(transfer_start_weights, start, tokenizers)
 
 
-def _stream(config: TrainConfig, texts: Texts, batches: Batches, tokenizers: Tokenizers) -> BatchStream:
+def _stream(config: TrainConfig, texts: Texts, batches: Batches) -> BatchStream:
     """The batches of this process: first of short pairs or of both directions, if that is set."""
-    sampler = batches.sampler
+    tokenizers, sampler = batches.tokenizers, batches.sampler
     if length := config.training.curriculum_updates:
         curriculum = Curriculum(config.training.curriculum_start, _batches_of(config, length))
         sampler = _sampler(config, batches.table, curriculum)
@@ -229,13 +246,11 @@ def _batches_of(config: TrainConfig, updates: int) -> int:
     return updates * config.training.accumulate * world_size()
 
 
-def _validator(
-    config: TrainConfig, texts: Texts, batches: Batches, tokenizers: Tokenizers, precision: Precision
-) -> Validator:
+def _validator(config: TrainConfig, texts: Texts, batches: Batches, precision: Precision) -> Validator:
     return Validator(
         batches.validation,
         list(texts.validation),
-        tokenizers,
+        batches.tokenizers,
         config.batch,
         precision,
         search=config.search,
@@ -247,13 +262,20 @@ def _validator(
     )
 
 
-def _links(config: TrainConfig, batches: Batches, tokenizers: Tokenizers, device: torch.device) -> Links | None:
-    """The links of guided attention, learned from the training pairs; None without it."""
+def _lexicon(config: TrainConfig, batches: Batches) -> tuple[Bitext, Lexicon]:
+    """The translation probabilities of tokens, learned from the training pairs."""
+    sizes = batches.tokenizers.source.size, batches.tokenizers.target.size
+    return learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed)
+
+
+def _links(config: TrainConfig, folder: Path, batches: Batches, device: torch.device) -> Links | None:
+    """The links of guided attention; None without it. The shortlist has the same lexicon, and is saved here too."""
     if config.loss.guided_attention == 0 or config.model.attention is AttentionKind.none:
         return None
-    sizes = tokenizers.source.size, tokenizers.target.size
-    _, lexicon = learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed)
-    return Links(lexicon, *sizes, device)
+    learned, tokenizers = _lexicon(config, batches), batches.tokenizers
+    if is_first():
+        learn_shortlist(folder, config.shortlist, learned, tokenizers)
+    return Links(learned[1], tokenizers.source.size, tokenizers.target.size, device)
 
 
 def _objective(config: TrainConfig, tokenizers: Tokenizers, precision: Precision, links: Links | None) -> Objective:
@@ -281,19 +303,17 @@ def _check_joint(config: TrainConfig, tokenizers: Tokenizers) -> None:
         )
 
 
-def _report(
-    config: TrainConfig, network: Network, batches: Batches, tokenizers: Tokenizers, notes: Sequence[str], where: str
-) -> None:
+def _report(config: TrainConfig, network: Network, batches: Batches, notes: Sequence[str], where: str) -> None:
     """Log the first lines of a run."""
-    sizes = f"{tokenizers.source.size:,} source and {tokenizers.target.size:,} target tokens"
+    sizes = f"{batches.tokenizers.source.size:,} source and {batches.tokenizers.target.size:,} target tokens"
     parameters = sum(parameter.numel() for parameter in network.parameters())
     for line in (f"{batches.table.report}; {sizes}", *notes, *_directions(config)):
         log.info("%s", line)
     log.info("%s parameters, %s", f"{parameters:,}", where)
     if len(batches.table) < FEW_PAIRS and config.data.overfit is None:
         log.warning(
-            "only %s training pairs: a model memorises so few and translates nothing else; it takes thousands",
-            f"{len(batches.table):,}",
+            "only %s: a model memorises so few and translates nothing else; it takes thousands",
+            counted(len(batches.table), "training pair"),
         )
 
 
@@ -345,9 +365,9 @@ def _within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainCon
     try:
         config.check_length(bound)
     except ConfigError as error:
-        raise ConfigError(f"training.epochs={epochs} takes {bound} updates: {error}") from None
+        raise ConfigError(f"training.epochs={epochs} takes {counted(bound, 'update')}: {error}") from None
     bounded = replace(config, training=replace(config.training, updates=bound))
-    return bounded, [f"training.epochs={epochs} takes {bound:,} updates"]
+    return bounded, [f"training.epochs={epochs} takes {counted(bound, 'update')}"]
 
 
 def _within_time(
@@ -355,17 +375,15 @@ def _within_time(
     network: Network,
     texts: Texts,
     batches: Batches,
-    tokenizers: Tokenizers,
-    precision: Precision,
+    objective: Objective,
     validate: Validator,
-    links: Links | None,
 ) -> tuple[TrainConfig, str]:
     """The settings with the number of updates for their time, measured on this network, and a line about it.
 
     Args:
         network: on its device; its weights change.
         validate: the validator of the run, unchanged.
-        config, texts, batches, tokenizers, precision, links: as in training.
+        config, texts, batches, objective: as in training.
 
     Raises:
         ConfigError: a schedule is longer than these updates.
@@ -374,8 +392,8 @@ def _within_time(
     ratio = batches.validation.target_lengths.sum() / max(1, batches.validation.source_lengths.sum())
     probe.search = replace(validate.search, max_length_ratio=float(min(100.0, ratio)), max_length_offset=0)
     whole = replace(config, training=replace(config.training, curriculum=0.0))  # updates of all lengths
-    stream, objective = _stream(whole, texts, batches, tokenizers), _objective(config, tokenizers, precision, links)
-    speed = measure(network, stream, objective, lambda: probe(network.eval(), 0), config, precision)
+    stream = _stream(whole, texts, batches)
+    speed = measure(network, stream, objective, lambda: probe(network.eval(), 0), config, validate.precision)
     config = fitted(config, speed)
     config.check_length(config.training.updates)
     return config, expectation(config.training, speed, processor(next(network.parameters()).device))

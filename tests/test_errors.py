@@ -10,8 +10,16 @@ from pathlib import Path
 import pytest
 
 from seq2seq import errors
+from seq2seq.comparison.config import CompareConfig
+from seq2seq.corpora.corpus import FirstPairs, Pair, PairList
 from seq2seq.corpora.files import TextFiles
-from seq2seq.errors import DISTRIBUTION, LONGEST, ConfigError, DataError, RunError, install_hint
+from seq2seq.corpora.splitting import wanted_pairs
+from seq2seq.doctor.diagnosis import diagnose
+from seq2seq.errors import DISTRIBUTION, LONGEST, ConfigError, DataError, RunError, counted, install_hint
+from seq2seq.metrics.score import check_lengths
+from seq2seq.metrics.suspicious import blank_report
+from seq2seq.training.config import TrainingConfig
+from seq2seq.training.duration import Speed, expectation
 
 
 @pytest.mark.parametrize("kind", [ConfigError, DataError, RunError])
@@ -62,3 +70,27 @@ def test_extras_are_installed_from_the_clone_or_by_the_name_of_the_distribution(
 def test_no_hint_names_the_other_project(path):
     others = r"pip install (?!onnxruntime\b|-r )"  # what exported folders need, which are not this project
     assert not re.search(others, path.read_text("utf-8")) or path.name == "errors.py"
+
+
+def test_one_is_singular(tmp_path):
+    """In messages of several packages in which one can occur."""
+    assert [counted(number, "pair") for number in (0, 1, 2, 2000)] == ["0 pairs", "1 pair", "2 pairs", "2,000 pairs"]
+    assert counted(1, "entry", "entries") == "1 entry"
+    assert counted(1000, "entry", "entries") == "1,000 entries"
+    with pytest.raises(DataError, match=r"^made up: 1 pair cannot be split"):
+        wanted_pairs(None, 1, "made up")
+    with pytest.raises(DataError, match=r"^1 hypothesis but 2 references: "):
+        check_lengths(["a"], ["a", "b"])
+    with pytest.raises(ConfigError, match=r"^systems has 1 entry, "):
+        CompareConfig(systems=["runs/a"]).check()
+    (tmp_path / "one").write_text("a\n")
+    (tmp_path / "two").write_text("a\nb\n")
+    with pytest.raises(DataError, match=r"two has 2 lines, .*one 1: "):
+        list(TextFiles(tmp_path / "one", tmp_path / "two"))
+    assert blank_report([""], ["a"]) == "blank: 1 of 1 reference, 0 outputs"
+    assert FirstPairs(PairList("made up", [Pair("a", "b")]), 1).name == "made up (first 1 pair)"
+    line = expectation(TrainingConfig(updates=1), Speed(1.0, 1.0), "here")
+    assert "1 update of 1.000 s, 1 validation of about" in line
+    repeated = PairList("made up", [Pair("a", "b"), Pair("a", "c")])
+    (diagnosis,) = diagnose({"train": repeated}, max_length=9, max_ratio=9.0)
+    assert "1 different sentence" in [finding.note for finding in diagnosis.findings]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from seq2seq.corpora.corpus import Pair
 from seq2seq.data.batch import Batch, batches_by_length, make_batch
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, counted
 from seq2seq.inference.member import Member
 from seq2seq.model import Network
 from seq2seq.model.cell import Cell, CellState, Gates, WrappedCell, run_steps, with_constant, zero_state
@@ -92,7 +92,8 @@ def teacher_forced_batches(member: Member, pairs: Sequence[Pair]) -> list[Teache
     ]
     if not kept:
         raise DataError(
-            f"none of {len(pairs):,} pairs can be analysed: all are blank or longer than {MAX_SENTENCE_TOKENS} tokens"
+            f"none of {counted(len(pairs), 'pair')} can be analysed: all are blank or longer than "
+            f"{MAX_SENTENCE_TOKENS} tokens"
         )
     longer = [max(sources[row], targets[row], key=len) for row in kept]
     batches = []

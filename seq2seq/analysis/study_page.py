@@ -5,6 +5,7 @@ from typing import Any
 from seq2seq.analysis.gates import HIGH, LOW
 from seq2seq.analysis.pictures import new_figure, png
 from seq2seq.analysis.study import Study
+from seq2seq.errors import counted
 from seq2seq.report.aligned import aligned
 from seq2seq.report.page import heading, page, picture, table
 
@@ -118,4 +119,4 @@ def study_text(study: Study) -> str:
 
 
 def _summary(study: Study) -> str:
-    return f"{study.pairs:,} sentences, {study.tokens:,} target tokens, loss {study.loss:.3f} nats per token"
+    return f"{counted(study.pairs, 'sentence')}, {study.tokens:,} target tokens, loss {study.loss:.3f} nats per token"

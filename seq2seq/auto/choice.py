@@ -177,8 +177,8 @@ def _with_file(config: TrainConfig, path: Path) -> TrainConfig:
         if not isinstance(file, dict):
             raise ValueError("it is not a mapping of settings")
         settings = flat(_settings(file))
-        if config.auto.leaves("training.updates"):
-            settings.pop("training.time_limit", None)  # a limit to the user's own number of updates
+        if any(map(config.auto.leaves, ("training.updates", "training.time"))):
+            settings.pop("training.time_limit", None)  # a limit to the user's own number of updates, or own time
         chosen = completed(config, {name: value for name, value in settings.items() if not config.auto.leaves(name)})
     except (OSError, ValueError, yaml.YAMLError, OmegaConfBaseException, ConfigError) as error:
         reason = str(error).split("\n")[0]

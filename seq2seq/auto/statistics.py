@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from seq2seq.corpora import languages
 from seq2seq.corpora.copied_words import copied_words
 from seq2seq.corpora.corpus import Pair
 
@@ -14,9 +15,6 @@ SAMPLE = 200_000
 
 COVERED = 0.9995
 """Share of the characters of a text in `SideStatistics.alphabet` (SentencePiece's advice for large scripts)."""
-
-UNSPACED = 16
-"""Characters per word beyond which a text does not separate its words by spaces."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +28,7 @@ class SideStatistics:
         all_characters: different characters.
         alphabet: the most frequent characters that make up `COVERED` of the text.
         script: the script of most letters, as their Unicode names begin: LATIN, CYRILLIC, MYANMAR, CJK.
+        spaced: whether the text separates its words by spaces.
     """
 
     words: int
@@ -38,11 +37,7 @@ class SideStatistics:
     all_characters: int
     alphabet: int
     script: str
-
-    @property
-    def spaced(self) -> bool:
-        """Whether the text separates its words by spaces."""
-        return self.characters <= UNSPACED * max(1, self.words)
+    spaced: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,12 +89,16 @@ class _Side:
 
     words: Counter[str] = field(default_factory=Counter)
     characters: Counter[str] = field(default_factory=Counter)
+    first: list[str] = field(default_factory=list)
+    """The first sentences that are not blank."""
 
     def add(self, text: str) -> None:
         """Count a sentence."""
         words = text.split()
         self.words.update(words)
         self.characters.update("".join(words))
+        if words and len(self.first) < languages.SAMPLE:
+            self.first.append(text)
 
     def statistics(self) -> SideStatistics:
         """The counts so far."""
@@ -110,6 +109,7 @@ class _Side:
             all_characters=len(self.characters),
             alphabet=_alphabet(self.characters),
             script=_script(self.characters),
+            spaced=not languages.lacks_spaces(self.first, languages.detect_segmentation(self.first)),
         )
 
 

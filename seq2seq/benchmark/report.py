@@ -12,6 +12,7 @@ from seq2seq.benchmark.preparation import STEPS, PreparationRow
 from seq2seq.benchmark.serving import Serving
 from seq2seq.benchmark.training import Training
 from seq2seq.benchmark.translation import TranslationResult
+from seq2seq.errors import counted
 from seq2seq.report.aligned import aligned
 from seq2seq.system.atomic import atomic_write
 
@@ -176,7 +177,8 @@ def serving_table(serving: Serving) -> str:
         ("answers to other requests", f"{serving.crossed}"),
         ("different from one by one", f"{serving.different}"),
     ]
-    title = f"serving: {serving.clients} concurrent clients, {serving.questions:,} requests of one sentence each"
+    clients, requests = counted(serving.clients, "concurrent client"), counted(serving.questions, "request")
+    title = f"serving: {clients}, {requests} of one sentence each"
     return f"{title}\n{aligned(rows, texts=(0, 1))}"
 
 

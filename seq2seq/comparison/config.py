@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from seq2seq.corpora.config import DataConfig, Split
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, counted
 from seq2seq.settings import Settings, setting
 
 ENDINGS = (".json", ".md", ".html")
@@ -79,8 +79,8 @@ class CompareConfig(Settings):
         """
         if len(self.systems) < 2:
             raise ConfigError(
-                f"systems has {len(self.systems)} entries, a comparison needs two: systems=[runs/a,runs/b] (a pattern "
-                f"or a folder of runs is one system with several seeds)"
+                f"systems has {counted(len(self.systems), 'entry', 'entries')}, a comparison needs two: "
+                "systems=[runs/a,runs/b] (a pattern or a folder of runs is one system with several seeds)"
             )
         if repeated := [name for number, name in enumerate(self.systems) if name in self.systems[:number]]:
             raise ConfigError(f"systems has {repeated[0]} twice: name another system to compare it with")

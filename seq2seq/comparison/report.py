@@ -10,6 +10,7 @@ from seq2seq.comparison.comparison import Comparison, Contrast, Measured
 from seq2seq.comparison.pages import Section, as_html, as_markdown
 from seq2seq.comparison.significance import Significance
 from seq2seq.comparison.systems import setting_differences
+from seq2seq.errors import counted
 from seq2seq.metrics.score import Metric
 from seq2seq.run.provenance import SAMPLING
 from seq2seq.run.resume import CHOICES
@@ -53,7 +54,8 @@ def sections(comparison: Comparison) -> list[Section]:
 def _scores(comparison: Comparison) -> Section:
     """The scores and the origin of every output."""
     first = comparison.systems[0].scores[0]
-    notes = [f"{comparison.sentences:,} sentences, references {comparison.references[:12]}, seq2seq {__version__}"]
+    sentences = counted(comparison.sentences, "sentence")
+    notes = [f"{sentences}, references {comparison.references[:12]}, seq2seq {__version__}"]
     notes += [f"{METRICS[name]}  {metric.signature}" for name, metric in first.items()]
     notes.append("[95 % bootstrap interval over sentences]; TER: lower is better")
     rows = [["", *(METRICS[name] for name in first), "search", "model"]]

@@ -8,7 +8,7 @@ from typing import Any
 
 from seq2seq.comparison.config import Searched
 from seq2seq.corpora.lines import read_lines
-from seq2seq.errors import DataError, RunError
+from seq2seq.errors import DataError, RunError, counted
 from seq2seq.report.help import assignment, command
 from seq2seq.run.files import FILES
 from seq2seq.run.folder import RunFolder
@@ -130,7 +130,7 @@ def _file_output(path: Path, common: Common) -> Output:
     lines = list(read_lines(path))
     if len(lines) != common.sentences:
         raise DataError(
-            f"{path} has {len(lines):,} lines and the test set {common.sentences:,} sentences: "
+            f"{path} has {counted(len(lines), 'line')} and the test set {counted(common.sentences, 'sentence')}: "
             f"name translations of this test set, one per line"
         )
     return Output(str(path), lines, {"hypotheses": text_hash(lines)})

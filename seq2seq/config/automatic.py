@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from seq2seq.errors import counted
 from seq2seq.settings import flat, override_value, setting
 
 OVERRIDE = re.compile(r"\+{0,2}([\w.]+)(?:@[\w.]*)?=(.*)", re.DOTALL)
@@ -86,5 +87,5 @@ def with_command_line(config: Any, overrides: Iterable[str], conf: Traversable) 
     if warmup <= updates or "training.updates" not in own or {"schedule", "schedule.warmup"} & {*own}:
         return config, []
     shorter = max(1, updates // LONGER_WARMUP)
-    line = f"schedule.warmup={override_value(warmup)} does not fit into {updates} updates: using {shorter}"
+    line = f"schedule.warmup={override_value(warmup)} does not fit into {counted(updates, 'update')}: using {shorter}"
     return replace(config, schedule=replace(config.schedule, warmup=shorter)), [line]

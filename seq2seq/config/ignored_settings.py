@@ -87,6 +87,8 @@ def _conditions(config: TrainConfig) -> Iterator[Condition]:
         "with training.curriculum=0",
         "training.curriculum above 0",
     )
+    time = config.training.time
+    yield Condition(("training.time_limit",), time is not None, f"with training.time={time}", "training.time=null")
     yield Condition(
         ("training.average_count",),
         config.training.average is Average.none,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tqdm import tqdm
 
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.errors import ConfigError, DataError
+from seq2seq.errors import ConfigError, DataError, counted
 
 if TYPE_CHECKING:
     from seq2seq.corpora.splitting import SplitCorpus
@@ -193,7 +193,7 @@ class FirstPairs(Corpus):
 
     def __init__(self, corpus: Corpus, count: int) -> None:
         self.corpus, self.count = corpus, count
-        self.name = f"{corpus.name} (first {count:,} pairs)"
+        self.name = f"{corpus.name} (first {counted(count, 'pair')})"
 
     @property
     def fingerprint(self) -> str:
@@ -226,6 +226,11 @@ class MappedCorpus(Corpus):
     def files(self) -> Sequence[CorpusFile]:
         """Same as for the other corpus."""
         return self.corpus.files
+
+    @property
+    def note(self) -> str:
+        """Same as for the other corpus."""
+        return self.corpus.note
 
     def expected_pairs(self) -> int | None:
         """Same as for the other corpus."""

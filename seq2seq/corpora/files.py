@@ -10,7 +10,7 @@ from pathlib import Path
 
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile, corpus_file
-from seq2seq.errors import ConfigError, DataError, program
+from seq2seq.errors import ConfigError, DataError, counted, program
 
 
 class TextFiles(Corpus):
@@ -55,7 +55,7 @@ class TextFiles(Corpus):
 
     def _unequal(self, sources: int, targets: int) -> DataError:
         return DataError(
-            f"{self.target} has {targets:,} lines, {self.source} {sources:,}: they must match; find the first "
+            f"{self.target} has {counted(targets, 'line')}, {self.source} {sources:,}: they must match; find the first "
             f"misaligned line with {program('doctor')} data.train.source={self.source} data.train.target={self.target}"
         )
 

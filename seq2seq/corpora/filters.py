@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, counted
 from seq2seq.settings import setting
 
 SLACK = 5  # tokens added to both lengths before the ratio, which makes it lenient for short sentences
@@ -74,7 +74,7 @@ class Filters:
             for reason in ("blank", "too long", "length ratio")
             if self.dropped[reason]
         ]
-        kept = f"kept {self.kept:,} of {self.kept + self.dropped.total():,} pairs"
+        kept = f"kept {self.kept:,} of {counted(self.kept + self.dropped.total(), 'pair')}"
         return f"{kept}; dropped {', '.join(counts)}" if counts else kept
 
     def require_some(self, name: str) -> None:

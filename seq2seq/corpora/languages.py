@@ -59,6 +59,9 @@ SAMPLE = 1000
 ENOUGH = 20
 """Minimum number of letters for a decision."""
 
+LONGEST_WORD = 10
+"""Mean characters of a word above which text has no spaces between words; words of Burmese have 3 to 7."""
+
 
 def language_tag(language: str) -> str:
     """The BCP 47 tag of a language code: ``zh`` for zh and zho, ``zh-Hant`` for zh-Hant; empty for an invalid code."""
@@ -141,6 +144,24 @@ def detect_segmentation(lines: Iterable[str]) -> Segmentation | None:
         return None
     # Chinese text quotes a few kana; Japanese text has more than one in twenty.
     return Segmentation.japanese if most is Segmentation.chinese and 20 * counts[KANA] > kinds[most] else most
+
+
+def mean_word_length(lines: Iterable[str]) -> float:
+    """Mean characters of the words between white space; 0 without words."""
+    lengths = [len(word) for line in lines for word in line.split()]
+    return sum(lengths) / max(1, len(lengths))
+
+
+def lacks_spaces(lines: Iterable[str], kind: Segmentation | None) -> bool:
+    """Whether a text has no spaces between its words, which in some languages is up to its author.
+
+    Args:
+        lines: the text.
+        kind: how its language separates words, or as `detect_segmentation` returns it. Text of a language with spaces
+            has them, however long its words are.
+    """
+    without = kind in (Segmentation.chinese, Segmentation.japanese, Segmentation.unsegmented)
+    return without and mean_word_length(lines) > LONGEST_WORD
 
 
 def mismatched_segmentation(language: str, lines: Iterable[str]) -> Segmentation | None:

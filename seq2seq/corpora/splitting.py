@@ -21,7 +21,7 @@ from seq2seq.corpora.config import Split
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.near_copies import Integers, group_pairs
 from seq2seq.corpora.table import TableFile
-from seq2seq.errors import ConfigError, DataError
+from seq2seq.errors import ConfigError, DataError, counted
 from seq2seq.portable.normalization import is_blank
 from seq2seq.system.atomic import atomic_write, new_folder
 from seq2seq.system.lock import locked_output
@@ -60,7 +60,7 @@ class SplitReport:
         return asdict(self)
 
     def __str__(self) -> str:
-        blank = f" ({self.blank:,} others with a blank side are left out)" if self.blank else ""
+        blank = f" ({counted(self.blank, 'other')} with a blank side left out)" if self.blank else ""
         share = f" ({self.repeated_at_random / self.test:.1%})" if self.test else ""
         return (
             f"split {self.pairs:,} pairs{blank}: {self.train:,} train, {self.validation:,} validation, "
@@ -128,6 +128,11 @@ class SplitPart(Corpus):
     def __iter__(self) -> Iterator[Pair]:
         return compress(self.corpus, self._mask)
 
+    @property
+    def note(self) -> str:
+        """Same as for the whole corpus."""
+        return self.corpus.note
+
     def expected_pairs(self) -> int:
         """Number of pairs."""
         return int(self._mask.sum())
@@ -193,9 +198,9 @@ def split_groups(
                     break
         if 2 * room > wanted[split]:
             raise DataError(
-                f"{name} cannot be split into sets without near copies: its {len(groups):,} pairs form {len(counts):,} "
-                f"group{'s' * (len(counts) > 1)}, the largest of {counts.max():,} pairs, so {split} gets "
-                f"{wanted[split] - room:,} of {wanted[split]:,} pairs: add other pairs, or ask for larger sets"
+                f"{name} cannot be split into sets without near copies: its {len(groups):,} pairs form "
+                f"{counted(len(counts), 'group')}, the largest of {counted(counts.max(), 'pair')}, so {split} gets "
+                f"{wanted[split] - room:,} of {counted(wanted[split], 'pair')}: add other pairs, or ask for larger sets"
             )
     parts = part_of_group[groups]
     report = SplitReport(
@@ -296,7 +301,9 @@ def wanted_pairs(sizes: Sequence[float] | None, pairs: int, name: str) -> dict[S
         DataError: there are fewer pairs than are asked for, or fewer than three.
     """
     if pairs < 3:
-        raise DataError(f"{name}: {pairs} pairs cannot be split into train, validation and test: pass at least 3")
+        raise DataError(
+            f"{name}: {counted(pairs, 'pair')} cannot be split into train, validation and test: pass at least 3"
+        )
     if sizes is None:
         held_out = max(1, min(max(pairs // 20, 10), 2_000, pairs // 5))
         sizes = [held_out, held_out]

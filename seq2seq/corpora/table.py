@@ -25,7 +25,7 @@ from seq2seq.corpora.table_form import (
     parsed_rows,
     separator_and_width,
 )
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, counted
 
 log = logging.getLogger("seq2seq")
 
@@ -122,13 +122,13 @@ class TableFile(Corpus):
                 yield error
         if self._marks and not self._said:
             self._said = True
-            log.warning("%s: removed %s byte-order marks (U+FEFF) within it", self.path, f"{self._marks:,}")
+            log.warning("%s: removed %s (U+FEFF) within it", self.path, counted(self._marks, "byte-order mark"))
 
     def _pair(self, line: int, cells: list[str]) -> Pair:
         source, target = self.columns
         if len(cells) <= max(source, target):
             raise DataError(
-                f"{self.path}, line {line:,}: {len(cells)} columns separated by {self.separator!r}, but "
+                f"{self.path}, line {line:,}: {counted(len(cells), 'column')} separated by {self.separator!r}, but "
                 f"{max(source, target) + 1} are needed: fix the row or set data.source_column=NUMBER "
                 "data.target_column=NUMBER"
             )

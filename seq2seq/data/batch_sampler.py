@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seq2seq.data.config import BatchConfig
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, counted
 
 Indices = NDArray[np.integer[Any]]
 """Row numbers of pairs: 32 bits each, or 64 if there are more pairs."""
@@ -107,8 +107,8 @@ class BatchSampler:
         self.weights = None if weights is None or (weights == 1).all() else weights
         if weights is not None and weights.sum() < 1:
             raise ConfigError(
-                f"the weights leave {weights.sum():.2g} of {len(weights):,} pairs in an epoch: raise data.weight, or "
-                "the weight of a corpus in data.more"
+                f"the weights leave {weights.sum():.2g} of {counted(len(weights), 'pair')} in an epoch: raise "
+                "data.weight, or the weight of a corpus in data.more"
             )
         self.longest: list[int] = []
         """Tokens of the longest pair in each epoch of the curriculum."""

@@ -1,6 +1,6 @@
 """All checks on all corpora: one pass for statistics of both sides, one for the checks, one for examples."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -9,7 +9,7 @@ import numpy as np
 from seq2seq.corpora.config import Split
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.files import PairPerLine, TextFiles
-from seq2seq.corpora.languages import EXAMPLES, Segmentation, detect_segmentation, mismatched_segmentation, script
+from seq2seq.corpora.languages import EXAMPLES, detect_segmentation, lacks_spaces, mismatched_segmentation, script
 from seq2seq.corpora.table import TableFile
 from seq2seq.doctor.arrays import PairArrays, PairStatistics, SentenceArray, concatenated, pair_statistics
 from seq2seq.doctor.characters import OddCharacters
@@ -34,11 +34,11 @@ SAMPLE_PAIRS = 100_000
 SMALL = 200_000
 """Pairs of all corpora up to which all text is kept in memory, for the checks that need it."""
 
-UNSEGMENTED_WORD = 8
-"""Mean length of the words of a text, in characters, from which it has no spaces between words."""
-
 HELD_OUT = (str(Split.test), str(Split.validation))
 """Corpora that are checked first, and then compared with the others."""
+
+WHOLE = "file"
+"""The corpus that is not split yet: it contains the sets of ``parts`` in `diagnose`, and is not compared with them."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,12 @@ class Diagnosis:
 
 
 def diagnose(
-    corpora: Mapping[str, Corpus], *, max_length: int, max_ratio: float, codes: Mapping[str, str] | None = None
+    corpora: Mapping[str, Corpus],
+    *,
+    max_length: int,
+    max_ratio: float,
+    codes: Mapping[str, str] | None = None,
+    parts: Mapping[str, Corpus] | None = None,
 ) -> list[Diagnosis]:
     """Run every check on corpora of one language pair.
 
@@ -70,14 +75,18 @@ def diagnose(
         max_length: longest sentence, in characters.
         max_ratio: largest multiple of the median length ratio.
         codes: language codes of ``source`` and ``target``; None: unknown, and not checked.
+        parts: validation and test sets of the corpus ``file``. The others are compared with them; their own findings
+            are those of ``file``.
 
     Raises:
         DataError: a file cannot be read, can be read only once, or changes meanwhile.
     """
+    parts = parts or {}
     unreadable = unreadable_corpora(corpora)
     unread = [Diagnosis(name, corpora[name], 0, [note], []) for name, note in unreadable.items()]
     corpora = {name: corpus for name, corpus in corpora.items() if name not in unreadable}
     trigrams, scripts = sample_statistics(corpora.values())
+    corpora |= parts
     pair_checks: list[Check[PairArrays]] = [
         *(UnreadableRows(), BlankSentences(), OddCharacters(), Markup(), Encodings()),
         *(RareScripts(scripts), WrongLanguages(trigrams)),
@@ -90,7 +99,7 @@ def diagnose(
     findings: dict[str, list[Finding]] = {}
     for name in sorted(corpora, key=lambda name: HELD_OUT.index(name) if name in HELD_OUT else len(HELD_OUT)):
         data, notes[name], findings[name] = check_pairs(corpora[name], pair_checks, codes or {})
-        held_out = {other: statistics[other] for other in HELD_OUT if other in statistics}
+        held_out = {other: statistics[other] for other in HELD_OUT if other in statistics and name != WHOLE}
         for check in (*corpus_checks, Overlap(held_out)):
             findings[name] += check.find(data)
         if not trigrams.separable:
@@ -98,7 +107,13 @@ def diagnose(
         statistics[name] = data
     check_texts(corpora, statistics, notes, findings, (codes or {}).get("target", ""))
     return [
-        Diagnosis(name, corpus, len(statistics[name].filled), notes[name], merge_findings(findings[name]))
+        Diagnosis(
+            name,
+            corpus,
+            len(statistics[name].filled),
+            notes[name],
+            merge_findings(findings[name] if name not in parts else []),
+        )
         for name, corpus in corpora.items()
     ] + unread
 
@@ -141,7 +156,8 @@ def check_texts(
     """Run the checks that need all sentences at once, if there are at most `SMALL` pairs; else say what is left out."""
     pairs = sum(len(data.filled) for data in statistics.values())
     texts = {name: read_pairs(corpora[name]) for name in statistics} if pairs <= SMALL else {}
-    scored = next((name for name in HELD_OUT if name in texts), next(iter(texts), ""))
+    held_out = [name for name in HELD_OUT if name in texts]
+    scored = next(iter([*held_out, *texts]), "")
     for name, data in statistics.items():
         findings[name].extend(find_drift(data, texts.get(name)))
         if name in texts:
@@ -154,7 +170,7 @@ def check_texts(
                 f"are more than {SMALL:,}"
             )
     if texts:
-        for name, near in find_near_copies(texts, statistics, [name for name in HELD_OUT if name in texts]).items():
+        for name, near in find_near_copies(texts, statistics, held_out, WHOLE).items():
             findings[name].extend(near)
 
 
@@ -209,7 +225,7 @@ def language_notes(sides: Mapping[str, list[str]], codes: Mapping[str, str]) -> 
         f"the {side} side has no spaces between words: lengths are in characters, and BLEU needs the language to split "
         f"text (data.{side}_language=ja, zh, ko, th, …; else compare chrF)"
         for side, sentences in sides.items()
-        if is_unsegmented(sentences)
+        if lacks_spaces(sentences, detect_segmentation(filter(str.strip, sentences)))
     ]
     for side, code in codes.items():
         if script(code) is None:
@@ -222,14 +238,6 @@ def language_notes(sides: Mapping[str, list[str]], codes: Mapping[str, str]) -> 
                 f"the {side} side looks like {EXAMPLES[other]}, but data.{side}_language={code}: set the right code"
             )
     return notes
-
-
-def is_unsegmented(sentences: Sequence[str]) -> bool:
-    """Whether sentences are written without spaces between words, as Chinese, Japanese, Thai or Burmese often are."""
-    text = [sentence for sentence in sentences if sentence.strip()]
-    words, characters = sum(len(sentence.split()) for sentence in text), sum(map(len, text))
-    kind = detect_segmentation(text)
-    return kind not in (None, Segmentation.spaces, Segmentation.korean) and characters > UNSEGMENTED_WORD * words
 
 
 def merge_findings(findings: Iterable[Finding]) -> list[Finding]:

@@ -11,6 +11,7 @@ import numpy as np
 from seq2seq.doctor.arrays import PairStatistics
 from seq2seq.doctor.findings import Finding, Integers
 from seq2seq.doctor.reasons import Reason
+from seq2seq.errors import counted
 
 
 def repetitions(hashes: Integers) -> tuple[Integers, Integers]:
@@ -52,7 +53,7 @@ def _several_translations(reason: Reason, hashes: Integers, rows: Integers) -> F
     several = np.union1d(later, first)
     partners = np.full(len(several), -1)
     partners[np.searchsorted(several, later)] = rows[first]
-    note = f"{len(several) - len(later):,} different sentences"
+    note = counted(len(several) - len(later), "different sentence")
     return Finding(reason, rows[several], partners=partners, note=note)
 
 
@@ -74,7 +75,7 @@ class Overlap:
             source = np.where(pair < 0, _matches(data.source_hashes, data, other.source_hashes, other), -1)
             for reason, partners in ((Reason.overlap, pair), (Reason.overlap_source, source)):
                 rows = np.flatnonzero(partners >= 0)
-                note = f"affects {len(np.unique(partners[rows])):,} pairs of {name}"
+                note = f"affects {counted(len(np.unique(partners[rows])), 'pair')} of {name}"
                 findings.append(Finding(reason, rows, partners=partners[rows], partner_corpus=name, note=note))
         return [finding for finding in findings if len(finding.rows)]
 

@@ -9,10 +9,14 @@ from seq2seq.corpora.near_copies import near_copies
 from seq2seq.doctor.arrays import PairStatistics
 from seq2seq.doctor.findings import Finding, Integers
 from seq2seq.doctor.reasons import Reason
+from seq2seq.errors import counted
 
 
 def find_near_copies(
-    texts: Mapping[str, Sequence[Pair]], statistics: Mapping[str, PairStatistics], held_out: Sequence[str]
+    texts: Mapping[str, Sequence[Pair]],
+    statistics: Mapping[str, PairStatistics],
+    held_out: Sequence[str],
+    whole: str | None = None,
 ) -> dict[str, list[Finding]]:
     """Find sentences that are nearly equal, but not equal, to others.
 
@@ -20,6 +24,7 @@ def find_near_copies(
         texts: the pairs of each corpus.
         statistics: of the same corpora, in the same order.
         held_out: the corpora that others are compared with, in their order.
+        whole: the corpus that contains these, and is not compared with them.
 
     Returns:
         By corpus: pairs whose source or target is a near copy of one in a held-out set, and near duplicates.
@@ -33,7 +38,7 @@ def find_near_copies(
         own = [group[windows[name]] for group in groups]
         found[name] += _near_duplicates(own, data)
         for other in held_out[: held_out.index(name)] if name in held_out else held_out:
-            if other in windows:
+            if other in windows and name != whole:
                 theirs = [group[windows[other]] for group in groups]
                 found[name] += _near_overlap(own, data, theirs, statistics[other], other)
     return found
@@ -63,6 +68,6 @@ def _near_overlap(
         rows = np.flatnonzero(near)
         if len(rows):
             partners = there[first[np.searchsorted(values, groups[rows])]]
-            note = f"affects {len(np.unique(partners)):,} pairs of {name}"
+            note = f"affects {counted(len(np.unique(partners)), 'pair')} of {name}"
             findings.append(Finding(Reason.near_overlap, rows, side, partners, name, note))
     return findings

@@ -15,7 +15,7 @@ from seq2seq.corpora.files import PairPerLine, TextFiles
 from seq2seq.corpora.lines import MAX_LINE_BYTES, damaged, raw_lines, too_long, unreadable
 from seq2seq.corpora.streams import DamagedError
 from seq2seq.corpora.table import TableFile
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, counted
 
 BLOCK_PAIRS = 4_000
 """Pairs in memory at a time."""
@@ -121,7 +121,7 @@ def _text_blocks(corpus: TextFiles) -> Iterator[PairBlock]:
         notes = [reader.damage for reader in readers if reader.damage]
         if any(unpaired):
             notes.append(
-                f"{corpus.target} has {readers[1].number:,} lines, {corpus.source} {readers[0].number:,}: "
+                f"{corpus.target} has {counted(readers[1].number, 'line')}, {corpus.source} {readers[0].number:,}: "
                 "they must match"
             )
         yield PairBlock([], [], {}, unpaired, tuple(notes))

@@ -12,7 +12,7 @@ from seq2seq.doctor.diagnosis import HELD_OUT, Diagnosis
 from seq2seq.doctor.findings import Finding, Integers
 from seq2seq.doctor.reading import read_blocks
 from seq2seq.doctor.reasons import Reason, Remedy
-from seq2seq.errors import escaped
+from seq2seq.errors import counted, escaped
 from seq2seq.report.aligned import aligned
 
 WIDTH = 100
@@ -71,7 +71,7 @@ def next_step(reason: Reason, name: str) -> str:
 
 def cleaning_summary(result: CleaningResult) -> str:
     """Return the outcome of cleaning in one line."""
-    parts = [f"{' and '.join(map(str, result.paths))}: {result.kept:,} of {result.pairs:,} pairs"]
+    parts = [f"{' and '.join(map(str, result.paths))}: {result.kept:,} of {counted(result.pairs, 'pair')}"]
     if result.dropped:
         parts.append(f"dropped {', '.join(f'{count:,} {reason}' for reason, count in result.dropped.items())}")
     if result.changed:

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from seq2seq import __version__
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.mixture import without_tags
-from seq2seq.errors import shown
+from seq2seq.errors import counted, shown
 from seq2seq.metrics.copied_source import copied_source_report, copied_source_score
 from seq2seq.metrics.score import Score, score
 from seq2seq.metrics.suspicious import blank_report, count_outputs
@@ -48,14 +48,14 @@ def evaluate_on_test(folder: Path, test: Corpus, device: str) -> str:
     if RunFolder.open(folder).is_language_model:
         model, texts = LanguageModel.load(folder, device), (pair.target for pair in test)
         result = evaluate_language_model(model, texts, folder=folder, name="test", corpus=test.name)
-        return f"{test.name}, {result.sentences:,} sentences\n{result.table()}\n"
+        return f"{test.name}, {counted(result.sentences, 'sentence')}\n{result.table()}\n"
     translator, pairs = Translator.load(folder, device), list(test)
     scores = evaluate(translator, pairs, translator.search, folder=folder, name="test", corpus=test.name)
     examples = []
     for source, target in pairs[:: max(1, len(pairs) // 5)][:5]:
         translation = shown(str(translator.translate(source)))
         examples.append(f"source     {shown(source)}\nreference  {shown(target)}\nmodel      {translation}\n")
-    return "\n".join([f"{test.name}, {len(pairs):,} sentences", score_table(scores), "", *examples])
+    return "\n".join([f"{test.name}, {counted(len(pairs), 'sentence')}", score_table(scores), "", *examples])
 
 
 def translate_all(translator: Translator, sources: Sequence[str], search: SearchConfig) -> list[Translation]:
@@ -202,7 +202,7 @@ def evaluate_language_model(
         read_scores(folder / SCORES)  # reports a damaged file before any work
     lines = list(texts)
     if blank := sum(map(is_blank, lines)):
-        log.warning("blank: %s of %s sentences, which are not scored", f"{blank:,}", f"{len(lines):,}")
+        log.warning("blank: %s of %s, which are not scored", f"{blank:,}", counted(len(lines), "sentence"))
     result = model.perplexity(lines)
     origin = {
         "version": __version__,

@@ -11,6 +11,7 @@ from seq2seq.data.batch import Batch, make_batch
 from seq2seq.data.batch_sampler import BatchSampler
 from seq2seq.data.config import BatchConfig
 from seq2seq.data.table import Table
+from seq2seq.errors import counted
 from seq2seq.inference.member import Member
 from seq2seq.metrics.score import bleu, chrf, warn_of_misfit
 from seq2seq.model import Network
@@ -129,7 +130,7 @@ class Validator:
                 sums.append(loss_sums(logits_PV, labels_P, smoothing=0).cross_entropy)
             return torch.stack(sums).sum()
 
-        what = f"a validation batch of {len(batch.source_BS):,} pairs"
+        what = f"a validation batch of {counted(len(batch.source_BS), 'pair')}"
         return halve_if_out_of_memory(lambda: loss([batch]), lambda: loss(batch.halves()), what, "batch.tokens")
 
 

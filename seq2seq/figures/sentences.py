@@ -6,7 +6,7 @@ from itertools import islice, pairwise
 from seq2seq.corpora.builtin import BuiltinCorpus
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.lines import read_input
-from seq2seq.errors import ConfigError, DataError
+from seq2seq.errors import ConfigError, DataError, counted
 from seq2seq.figures.config import ContextsConfig, InterpolationConfig
 from seq2seq.portable.normalization import is_blank
 
@@ -107,6 +107,6 @@ def first_sentences(corpus: Corpus | None, count: int, setting: str) -> list[str
     sentences = list(islice(dict.fromkeys(islice(fitting, 50 * count)), count))
     if len(sentences) < count:
         raise ConfigError(
-            f"there is no test set with {count} sentences of 3 to 12 words: give sentences with {setting}"
+            f"there is no test set with {counted(count, 'sentence')} of 3 to 12 words: give sentences with {setting}"
         )
     return sentences

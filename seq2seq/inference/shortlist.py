@@ -12,19 +12,16 @@ a batch, C pairs of a source and a target token that occur together.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from seq2seq.data.ibm_model1 import Lexicon, Numbers, learn_lexicon
+from seq2seq.data.ibm_model1 import Bitext, Lexicon, Numbers
 from seq2seq.errors import RunError
 from seq2seq.inference.config import ShortlistConfig
 from seq2seq.model.weights import load_weights, save_tensors
-
-if TYPE_CHECKING:  # keeps pyarrow out of programs that only translate
-    from seq2seq.data.table import EncodedPairs
 
 MAX_TRANSLATIONS = 1_000
 """Default limit of tokens in a source token's list, because the header of a damaged file may claim billions."""
@@ -56,32 +53,27 @@ class Shortlist:
     @classmethod
     def learn(
         cls,
-        table: "EncodedPairs",
+        bitext: Bitext,
+        lexicon: Lexicon,
         source_size: int,
         target_size: int,
         config: ShortlistConfig,
-        seed: int,
         *,
         eos: int,
         unk: int,
     ) -> "Shortlist":
-        """Learn the lists from a corpus. They are a function of table, config and seed.
+        """Learn the lists from a corpus.
 
         BOS and padding are in no list, because no encoded sentence contains them.
 
         Args:
-            table: the encoded training pairs; of more than ``config.pairs``, a random sample is used.
+            bitext, lexicon: as `learn_lexicon` returns them.
             source_size: size of the source vocabulary.
             target_size: size of the target vocabulary.
             config: lengths of the lists.
-            seed: seed of the sample.
             eos: id of EOS, which is in every list.
             unk: id of UNK, which is in every list.
-
-        Raises:
-            DataError: the table was encoded with larger vocabularies.
         """
-        bitext, lexicon = learn_lexicon(table, source_size, target_size, config.pairs, seed)
         counts = np.bincount(bitext.targets_N, bitext.repeats_N, minlength=target_size)
         counts[[eos, unk]] = 0
         ranked = np.argsort(-counts, kind="stable")[: config.frequent]

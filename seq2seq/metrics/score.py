@@ -13,8 +13,15 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from sacrebleu.metrics.ter import TER
 
-from seq2seq.corpora.languages import EXAMPLES, Segmentation, mismatched_segmentation, segmentation
-from seq2seq.errors import DataError, install_hint
+from seq2seq.corpora.languages import (
+    EXAMPLES,
+    Segmentation,
+    lacks_spaces,
+    mean_word_length,
+    mismatched_segmentation,
+    segmentation,
+)
+from seq2seq.errors import DataError, counted, install_hint
 from seq2seq.metrics.sacrebleu_private import corpus_counts, corpus_score, preprocessed, score_from_sums
 
 log = logging.getLogger("seq2seq")
@@ -28,9 +35,6 @@ LONGEST_FOR_TER = 3_000
 sacreBLEU keeps rows of its table of edits, as wide as the reference, for every word of the hypothesis and for up to
 10,000 words of shifted hypotheses: about 400 MB here, 20 GB for 50,000 words.
 """
-
-LONGEST_WORD = 10
-"""Mean characters of a word above which text has no spaces between words; words of Burmese have 3 to 7."""
 
 
 @dataclass(frozen=True)
@@ -142,15 +146,12 @@ def why_no_ter(language: str, references: Sequence[str], *outputs: Sequence[str]
     """Return why TER is not computed; empty if it is.
 
     A line has more than `LONGEST_FOR_TER` words, or the references have no spaces between words: in Thai, Lao, Khmer,
-    Burmese and others whose words have more than `LONGEST_WORD` characters on average.
+    Burmese and others whose words are longer on average than `lacks_spaces` allows.
     """
-    if segmentation(language) is Segmentation.unsegmented:
-        lengths = [len(word) for line in references for word in line.split()]
-        length = sum(lengths) / max(1, len(lengths))
-        if length > LONGEST_WORD:
-            return (
-                f"not computed: it counts words, and {language} has no spaces between them (mean length {length:.0f})"
-            )
+    kind = segmentation(language)
+    if kind is Segmentation.unsegmented and lacks_spaces(references, kind):
+        length = mean_word_length(references)
+        return f"not computed: it counts words, and {language} has no spaces between them (mean length {length:.0f})"
     ter = fresh_metrics(language=language)["ter"]
     for lines in (references, *outputs):
         for number, line in enumerate(lines, 1):
@@ -237,8 +238,8 @@ def check_lengths(hypotheses: Sequence[str], references: Sequence[str]) -> None:
     """
     if len(hypotheses) != len(references):
         raise DataError(
-            f"{len(hypotheses):,} hypotheses but {len(references):,} references: they must match line by line; "
-            "check that both come from the same test set and that no line was dropped"
+            f"{counted(len(hypotheses), 'hypothesis', 'hypotheses')} but {counted(len(references), 'reference')}: they "
+            "must match line by line; check that both come from the same test set and that no line was dropped"
         )
     if not hypotheses:
         raise DataError("nothing to score: no hypotheses and no references; check that the test set is not empty")

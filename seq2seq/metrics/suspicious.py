@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from seq2seq.errors import counted
 from seq2seq.portable.normalization import is_blank
 
 SHARE = 0.05
@@ -71,8 +72,10 @@ class OutputCounts:
         found = [f"{count:,} {name}" for name, count in counts.items() if count > SHARE * self.sentences]
         if self.identical:
             found.append("all the same")
+        if not found:
+            return ""
         advice = "train longer, or check that the text is in the model's source language"
-        return f"suspicious translations of {self.sentences:,} sentences: {', '.join(found)}: {advice}" if found else ""
+        return f"suspicious translations of {counted(self.sentences, 'sentence')}: {', '.join(found)}: {advice}"
 
     def placeholder_report(self) -> str:
         """One line about lost and added placeholders; empty if there are none."""
@@ -80,7 +83,7 @@ class OutputCounts:
             return ""
         first = f" (the first: {self.first_lost})" if self.first_lost else ""
         return (
-            f"placeholders in {self.sentences:,} sentences: {self.lost_placeholders:,} lost{first}, "
+            f"placeholders in {counted(self.sentences, 'sentence')}: {self.lost_placeholders:,} lost{first}, "
             f"{self.added_placeholders:,} added: check these translations (translate.py json=true names them)"
         )
 
@@ -110,4 +113,6 @@ def is_looping(text: str) -> bool:
 def blank_report(references: Sequence[str], outputs: Sequence[str]) -> str:
     """One line with the numbers of blank references and outputs; empty if there are none."""
     blank = [sum(map(is_blank, texts)) for texts in (references, outputs)]
-    return f"blank: {blank[0]:,} of {len(references):,} references, {blank[1]:,} outputs" if any(blank) else ""
+    if not any(blank):
+        return ""
+    return f"blank: {blank[0]:,} of {counted(len(references), 'reference')}, {counted(blank[1], 'output')}"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seq2seq.data.ibm_model1 import Bitext, Lexicon
 from seq2seq.errors import ConfigError
 from seq2seq.inference.config import ShortlistConfig
 from seq2seq.inference.shortlist import Shortlist
@@ -16,7 +17,6 @@ from seq2seq.tokenizer.vocabulary import cached_tokenizers
 
 if TYPE_CHECKING:  # programs that only translate do not import pyarrow
     from seq2seq.corpora.corpus import Corpus
-    from seq2seq.data.table import EncodedPairs
 
 
 def prepare_tokenizers(
@@ -70,9 +70,16 @@ def _check_normalization(config: TokenizerConfig) -> None:
 
 
 def learn_shortlist(
-    folder: Path, config: ShortlistConfig, table: "EncodedPairs", tokenizers: Tokenizers, seed: int
+    folder: Path, config: ShortlistConfig, learned: tuple[Bitext, Lexicon], tokenizers: Tokenizers
 ) -> None:
-    """Learn the shortlist of a run from its encoded training pairs and save it in the run folder."""
+    """Learn the shortlist of a run and save it in the run folder.
+
+    Args:
+        folder: the run folder.
+        config: lengths of the lists.
+        learned: of the training pairs, by `learn_lexicon`.
+        tokenizers: of the run.
+    """
     source, target = tokenizers
-    shortlist = Shortlist.learn(table, source.size, target.size, config, seed, eos=EOS, unk=UNK)
+    shortlist = Shortlist.learn(*learned, source.size, target.size, config, eos=EOS, unk=UNK)
     shortlist.save(folder / SHORTLIST, tokenizer_hashes(tokenizers))

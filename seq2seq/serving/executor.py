@@ -9,7 +9,7 @@ from itertools import accumulate
 from types import TracebackType
 from typing import NamedTuple, TypeVar
 
-from seq2seq.errors import Seq2SeqError
+from seq2seq.errors import Seq2SeqError, counted
 from seq2seq.portable.translation import join_translations
 from seq2seq.serving.config import LimitsConfig
 from seq2seq.serving.limits import (
@@ -176,7 +176,7 @@ class TranslationExecutor:
         def check_capacity(queue: Sequence[Task], _: Sequence[Task]) -> None:
             queued = sum(len(other.sentences) for other in queue if isinstance(other, TranslateTask))
             if queued + len(task.sentences) > self.limits.waiting:
-                raise BusyError(f"the queue is full with {queued} sentences: retry later")
+                raise BusyError(f"the queue is full with {counted(queued, 'sentence')}: retry later")
 
         self._scheduler.submit(task, check_capacity)
         return PendingResult(task.future, lambda: self._scheduler.cancel(task))
@@ -205,7 +205,7 @@ class TranslationExecutor:
         def check_capacity(queue: Sequence[Task], in_progress: Sequence[Task]) -> None:
             streams = sum(isinstance(other, StreamTask) for other in (*queue, *in_progress))
             if streams >= self.limits.streams:
-                raise BusyError(f"{streams} translations are being streamed: retry later")
+                raise BusyError(f"already streaming {counted(streams, 'translation')}: retry later")
 
         self._scheduler.submit(task, check_capacity)
         return lambda: self._scheduler.cancel(task)

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, counted
 from seq2seq.system.capability import prefers_bfloat16, runs_bfloat16, runs_float16, runs_tf32
 from seq2seq.system.precision import Precision
 from seq2seq.system.processes import assigned_gpu
@@ -62,7 +62,7 @@ def processor(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
-    return f"{torch.backends.cpu.get_cpu_capability()}, {threads} thread{'s' * (threads > 1)}"
+    return f"{torch.backends.cpu.get_cpu_capability()}, {counted(threads, 'thread')}"
 
 
 def allow_tf32(allowed: bool) -> None:

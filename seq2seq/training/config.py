@@ -123,6 +123,15 @@ class TrainingConfig(Settings):
         """Number of updates until all pairs are trained on."""
         return round(self.curriculum * self.updates)
 
+    @property
+    def updates_before_patience(self) -> int:
+        """Number of updates after which patience begins, when both directions and the curriculum end.
+
+        Until then, training is not on the text that is validated. A phase that lasts for all updates does not count.
+        """
+        phases = (self.bidirectional, self.bidirectional_updates), (self.curriculum, self.curriculum_updates)
+        return max((updates for share, updates in phases if share < 1), default=0)
+
     def check(self) -> None:
         """Check that times are durations, and that a curriculum does not contradict the number of epochs.
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.data.stream import BatchStream
-from seq2seq.errors import RunError
+from seq2seq.errors import RunError, counted
 from seq2seq.model import Network
 from seq2seq.run.folder import CONFIG, RunFolder
 from seq2seq.settings import override_value, walk
@@ -254,6 +254,6 @@ def expectation(training: TrainingConfig, speed: Speed, processor: str) -> str:
     seconds = duration_in_words(speed.training(training.updates, validations))
     why = f"training.time={training.time}" if training.time else "training"
     return (
-        f"{why} will take about {seconds} here ({processor}): {training.updates:,} updates of {speed.update:.3f} s, "
-        f"{validations} validations of about {speed.validation:.1f} s"
+        f"{why} will take about {seconds} here ({processor}): {counted(training.updates, 'update')} of "
+        f"{speed.update:.3f} s, {counted(validations, 'validation')} of about {speed.validation:.1f} s"
     )

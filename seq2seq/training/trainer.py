@@ -142,9 +142,10 @@ class Trainer:
     def finished(self) -> bool:
         """Whether all updates are done or patience is exhausted."""
         patience = self.config.patience
-        without_best = self.progress.validations_since_best(self.config.criterion)
-        if self.config.bidirectional < 1:  # patience begins when the direction that is validated is trained alone
-            without_best = min(without_best, self.progress.validations_after(self.config.bidirectional_updates))
+        without_best = min(
+            self.progress.validations_since_best(self.config.criterion),
+            self.progress.validations_after(self.config.updates_before_patience),
+        )
         return self.progress.update >= self.config.updates or (patience is not None and without_best >= patience)
 
     def _validated(self) -> bool:

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TypeVar
 
 from seq2seq.data.batch import batches_by_length
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, counted
 from seq2seq.inference.members import EncodedSources, Members
 from seq2seq.portable.segmentation import MAX_SEGMENT, split_long_text, split_sentences
 from seq2seq.portable.translation import join_translations
@@ -124,7 +124,7 @@ def _whole_or_halves(
 
     setting = "search.samples or n_best" if search.method in SAMPLING_METHODS else "beam_size"
     return halve_if_out_of_memory(
-        lambda: translate(requests, encoded), halves, f"a batch of {len(requests):,} sentences", setting
+        lambda: translate(requests, encoded), halves, f"a batch of {counted(len(requests), 'sentence')}", setting
     )
 
 

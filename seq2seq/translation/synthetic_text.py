@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.mixture import add_tag
-from seq2seq.errors import ConfigError, DataError
+from seq2seq.errors import ConfigError, DataError, counted
 from seq2seq.metrics.score import sentence_bleu
 from seq2seq.search import Method, SearchConfig
 from seq2seq.system.atomic import atomic_write, new_folder
@@ -131,10 +131,13 @@ def write_pairs(
             pairs, sentences, without, unfinished = _write_lines(groups, sources, targets, normalization)
         if not pairs:
             reason = f" that ends within the maximum length ({unfinished:,} do not)" if unfinished else ""
-            raise DataError(f"none of {sentences:,} sentences has a translation{reason}: check the text and the model")
+            raise DataError(
+                f"none of {counted(sentences, 'sentence')} has a translation{reason}: check the text and the model"
+            )
     dropped = f"; dropped {without:,} that are blank or have no translation" if without else ""
-    cut = f"; left out {unfinished:,} translations that did not end within the maximum length" if unfinished else ""
-    return f"{pairs:,} pairs from {sentences:,} sentences{dropped}{cut}"
+    left_out = counted(unfinished, "translation")
+    cut = f"; left out {left_out} that did not end within the maximum length" if unfinished else ""
+    return f"{counted(pairs, 'pair')} from {counted(sentences, 'sentence')}{dropped}{cut}"
 
 
 def _write_lines(

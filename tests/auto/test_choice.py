@@ -114,6 +114,16 @@ def test_the_limit_of_the_choices_does_not_hold_for_your_own_number_of_updates(p
     assert (limited.updates, limited.time_limit) == (5000, "2h")
 
 
+def test_your_own_time_replaces_the_limit_of_the_choices(pairs, tmp_path):
+    """Also where the choices were made before, without the time."""
+    for folder in (tmp_path / "new", tmp_path):
+        completed([pairs, *SMALL], tmp_path)
+        timed = completed([pairs, *SMALL, "training.time=30m"], folder).training
+        assert (timed.time, timed.time_limit) == ("30m", None)
+    with pytest.raises(ConfigError, match=r"time_limit=2h does nothing with training\.time=30m"):
+        completed([pairs, *SMALL, "training.time=30m", "training.time_limit=2h"], tmp_path)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

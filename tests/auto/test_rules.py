@@ -28,7 +28,7 @@ def settings(composed):
 
 def text(pairs: int, alphabet: int = 60, script: str = "LATIN", copied: float = 0.0, length: int = 30) -> Statistics:
     counts = {"words": 6 * pairs, "types": pairs, "characters": length * pairs, "all_characters": alphabet}
-    source = SideStatistics(**counts, alphabet=alphabet, script="LATIN")
+    source = SideStatistics(**counts, alphabet=alphabet, script="LATIN", spaced=True)
     target = replace(source, script=script)
     return Statistics(
         pairs=pairs,

@@ -17,7 +17,7 @@ def test_the_defaults_are_valid_but_for_the_systems():
     ("settings", "words"),
     [
         ({"systems": []}, r"has 0 entries.* needs two"),
-        ({"systems": ["runs/*"]}, r"has 1 entries.*a pattern or a folder of runs is one system"),
+        ({"systems": ["runs/*"]}, r"has 1 entry.*a pattern or a folder of runs is one system"),
         ({"systems": ["a", "b", "a"]}, "a twice"),
         ({"lengths": [10, 10]}, r"lengths must rise .*\[10, 10\]"),
         ({"rare": [0, 1]}, "rare must rise from at least 1"),

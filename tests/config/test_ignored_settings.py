@@ -49,6 +49,7 @@ CASES: list[tuple[dict[str, Any], str, Any, list[tuple[str, Any]]]] = [
     ({}, "scheduled_sampling.passes", "parallel", [("scheduled_sampling.rate", 0.1)]),
     ({}, "tokenizer.sample_target", False, [("tokenizer.sampling", 0.1)]),
     ({}, "tokenizer.sampling_until", 0.8, [("tokenizer.sampling", 0.1)]),
+    ({"training.time": "30m"}, "training.time_limit", "1h", [("training.time", None)]),
     ({"training.average": "none"}, "training.average_count", 2, [("training.average", "last")]),
     ({}, "embeddings.unfreeze", True, [("training.start", "runs/other")]),
     ({}, "training.start_vocabulary", "own", [("training.start", "runs/other")]),

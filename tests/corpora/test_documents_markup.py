@@ -82,10 +82,42 @@ FILLED_2 = (
     .replace("</source>\n</seg", "</source><target>&lt;The old house&gt;</target>\n</seg")
 )
 
+
+def segmented(first: str, second: str, alone: str, lost: str, target: str = "<target>") -> str:
+    """Units in segments, as CAT programs write them, with these texts in the targets."""
+    seg = '<mrk mtype="seg" mid="{}">{}</mrk>'.format
+    sources = f"{seg(0, 'It <g id=' + chr(34) + '1' + chr(34) + '>rains</g>.')} {seg(1, 'We stay.')}"
+    return f"""<xliff version="1.2" xmlns="urn:oasis:names:tc:xliff:document:1.2">
+<file source-language="en" target-language="vi"><body>
+<trans-unit id="1"><source>It <g id="1">rains</g>. We stay.</source>
+<seg-source>{sources}</seg-source>{target}{first} {second}</target></trans-unit>
+<trans-unit id="2"><source>Alone.</source>{target}{alone}</target></trans-unit>
+<trans-unit id="3"><source>No. Segments.</source>{target}{lost}</target></trans-unit>
+<trans-unit id="4"><source><x id="1"/></source><target><x id="1"/></target></trans-unit>
+<trans-unit id="5"><source>Done.</source><target><mrk mtype="seg" mid="6">Xong.</mrk></target></trans-unit>
+</body></file></xliff>
+"""
+
+
+XLIFF_SEGMENTS = segmented(
+    '<mrk mtype="seg" mid="0"/>',
+    '<mrk mid="1" mtype="seg"></mrk>',
+    "<mrk mtype='seg' mid='4' />",
+    '<mrk mtype="seg" mid="5"/> <mrk mtype="seg" mid="6"/>',
+)
+FILLED_SEGMENTS = segmented(
+    '<mrk mtype="seg" mid="0">&lt;It rains.&gt;</mrk>',
+    '<mrk mid="1" mtype="seg">&lt;We stay.&gt;</mrk>',
+    "<mrk mtype='seg' mid='4'>&lt;Alone.&gt;</mrk>",
+    "&lt;No. Segments.&gt;",
+    f"<target {STATE}>",
+)
+
 CASES = [
     pytest.param(TmxFile, MEMORY, FILLED, id="tmx"),
     pytest.param(XliffFile, XLIFF_1, FILLED_1, id="xliff1"),
     pytest.param(XliffFile, XLIFF_2, FILLED_2, id="xliff2"),
+    pytest.param(XliffFile, XLIFF_SEGMENTS, FILLED_SEGMENTS, id="xliff-segments"),
 ]
 
 
@@ -167,6 +199,10 @@ def test_another_program_reads_the_same(tmp_path):
     parsed = xliff.xlifffile.parsestring(written(XliffFile(path, "en", "vi")))
     targets = ["Ngôi nhà cũ", "<Two words>", "<Yes.>", None, "<Copied>", "Nháp", None]
     assert [unit.target for unit in parsed.units] == targets
+    path.write_text(XLIFF_SEGMENTS, "utf-8")
+    segments = xliff.xlifffile.parsestring(written(XliffFile(path, "en", "vi")))
+    targets = ["<It rains.> <We stay.>", "<Alone.>", "<No. Segments.>"]
+    assert [unit.target for unit in segments.units[:3]] == targets
     assert [unit.xmlelement.find("{*}target").get("state") for unit in parsed.units[1:3]] == [
         "needs-review-translation"
     ] * 2

@@ -71,7 +71,7 @@ def test_only_blank_cells_of_an_existing_column_are_filled(tmp_path):
     document = XlsxFile(tmp_path / "filled.xlsx", "en", "vi")
     assert list(document.sources()) == []
     assert list(document) == [Pair("yes", "có"), Pair("no", "=no"), Pair("well", "=well")]
-    assert document.note.endswith("the first row is a header: source 'English', target 'Vietnamese'")
+    assert "the first row is a header: source 'English', target 'Vietnamese'" in document.note
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,27 @@ def test_columns_of_pairs_are_chosen_as_in_tables(tmp_path, columns, pairs):
 def test_a_workbook_says_which_columns_are_read_unless_settings_do(tmp_path):
     path = workbook(tmp_path, [("no", "text", "note"), (1, "We work.", "x")])
     assert "the first two of 3 columns are read as source and target" in XlsxFile(path, "en", "de").note
-    assert XlsxFile(path, "en", "de", "2", "3").note == ""
+    assert "columns" not in XlsxFile(path, "en", "de", "2", "3").note
     titled = XlsxFile(path, "en", "de", "text", "note")
-    assert titled.note.endswith("the first row is a header: source 'text', target 'note'")
+    assert "the first row is a header: source 'text', target 'note'" in titled.note
     assert titled.titles == ("text", "note")
+
+
+def test_other_sheets_with_text_are_named(tmp_path):
+    document = XlsxFile(workbook(tmp_path, [["English", "Vietnamese"], ["yes", None]]), "en", "vi")
+    assert document.note.endswith("target 'Vietnamese'; only the first sheet, not 'other'")
+    written(document)
+    assert document.report.endswith("; only the first sheet, not 'other'")
+    plain = XlsxFile(workbook(tmp_path, [["yes", "có"]], "plain.xlsx"), "en", "vi")
+    assert plain.note == f"{plain.path}: read as pairs; only the first sheet, not 'other'"
+    book = load_workbook(document.path)
+    book.remove(book["other"])
+    book.create_sheet("blank")
+    book.save(document.path)
+    document = XlsxFile(document.path, "en", "vi")
+    assert document.note.endswith("target 'Vietnamese'")
+    written(document)
+    assert "only the first sheet" not in document.report
 
 
 def test_one_language_in_a_header_names_no_column_to_fill(tmp_path):

@@ -49,7 +49,7 @@ def test_the_report_counts_each_filter() -> None:
 def test_dropping_every_pair_is_an_error_with_counts_and_advice() -> None:
     filters = Filters(FilterConfig())
     filters.keep(0, 3)
-    message = r"train\.tsv: every pair was dropped \(kept 0 of 1 pairs; dropped 1 blank.*data\.filters\.max_length"
+    message = r"train\.tsv: every pair was dropped \(kept 0 of 1 pair; dropped 1 blank.*data\.filters\.max_length"
     with pytest.raises(DataError, match=message):
         filters.require_some("train.tsv")
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from seq2seq.auto.statistics import read_statistics
+from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.languages import (
     Segmentation,
     detect_segmentation,
@@ -12,6 +14,8 @@ from seq2seq.corpora.languages import (
     segmentation,
     word_count,
 )
+from seq2seq.doctor.diagnosis import language_notes
+from seq2seq.metrics.score import why_no_ter
 
 CHINESE = "我们在厨房里工作，孩子们在花园里吃苹果。他在写一封信。"
 JAPANESE = "私たちは台所で働いています。子供たちは庭でりんごを食べています。"
@@ -54,6 +58,28 @@ def test_the_segmentation_of_a_text_is_detected_from_its_letters(text, code):
     assert detect_segmentation(["", "12:30 %", *[text] * 3, "OK 1990"]) is segmentation(code)
     assert mismatched_segmentation(code, [text]) is None
     assert mismatched_segmentation("zh" if code == "de" else "de", [text]) is segmentation(code)
+
+
+MYANMAR = "\u1000\u1019\u1010\u101b\u1014\u101e\u1015\u101c\u1038\u1000\u1019\u1010\u101b"
+
+
+@pytest.mark.parametrize(
+    ("word", "spaced"),
+    [
+        (MYANMAR[:3], True),
+        (MYANMAR[:10], True),
+        (MYANMAR[:11], False),
+        (JAPANESE, False),
+        ("Donaudampfer" * 2, True),
+    ],
+)
+def test_whether_a_text_has_spaces_is_the_same_in_the_doctor_the_scorer_and_the_choice_of_settings(word, spaced):
+    lines = [f"{word} {word}"] * 30
+    notes = language_notes({"source": lines, "target": []}, {})
+    assert any("no spaces between words" in note for note in notes) is not spaced
+    assert read_statistics([Pair(line, "") for line in ["", *lines]]).source.spaced is spaced
+    if word in MYANMAR:
+        assert bool(why_no_ter("my", lines)) is not spaced
 
 
 def test_little_or_mixed_text_gives_no_result():

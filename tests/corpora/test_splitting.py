@@ -50,7 +50,7 @@ def test_pairs_with_a_blank_side_are_in_no_set():
     split = Corpus.from_pairs("words", [*blank, *pairs]).split()
     assert sorted(pair for part in split for pair in part) == sorted(pairs)
     assert (split.report.pairs, split.report.blank) == (50, 3)
-    assert "split 50 pairs (3 others with a blank side are left out): " in str(split)
+    assert "split 50 pairs (3 others with a blank side left out): " in str(split)
     assert [list(part) for part in split] == [list(part) for part in Corpus.from_pairs("words", pairs).split()]
     with pytest.raises(DataError, match="every pair has a blank side"):
         Corpus.from_pairs("words", blank).split()

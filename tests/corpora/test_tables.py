@@ -162,7 +162,7 @@ def test_columns_are_chosen_by_number_or_title(tmp_path):
             '"a"\t"b ""c"""\n' * 1_001 + '"d"e\tf\n',
             'write a mark within a quoted cell twice, "", or set data.format=tsv',
         ),
-        ("a,b\nc,d\ne\n", r"line 3: 1 columns separated by ',', but 2 are needed: fix the row"),
+        ("a,b\nc,d\ne\n", r"line 3: 1 column separated by ',', but 2 are needed: fix the row"),
         ('a,b\n"c" x,d\n', r"line 2: wrong quotation marks \(.*\): write a mark within a quoted cell twice"),
         ('a,b\nc,d\n"e,f\n', r"line 3: wrong quotation marks \(unexpected end of data\)"),
         (b"a,b\nc,\xff\n", r"line 2: byte 0xff at position 3 is not UTF-8"),
@@ -189,7 +189,7 @@ def test_the_doctor_reads_on_after_a_row_without_a_pair(tmp_path):
     block, *_ = read_blocks(table(tmp_path, "a\tb\nc\nd\te\n"))
     assert block.source == ["a", "", "d"]
     assert block.errors == {
-        1: f"{tmp_path}/pairs.csv, line 2: 1 columns separated by '\\t', but 2 are needed: fix the "
+        1: f"{tmp_path}/pairs.csv, line 2: 1 column separated by '\\t', but 2 are needed: fix the "
         "row or set data.source_column=NUMBER data.target_column=NUMBER"
     }
 

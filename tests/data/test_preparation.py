@@ -107,7 +107,7 @@ def test_a_corpus_that_fails_leaves_no_file(tokenizers: Tokenizers, tmp_path: Pa
     files = TextFiles(tmp_path / "text.en", tmp_path / "text.de")
     with pytest.raises(DataError, match="line 2"):
         encode_corpus(files, tokenizers, tmp_path / "data" / "train", None)
-    with pytest.raises(DataError, match=r"every pair was dropped \(kept 0 of 1 pairs; dropped 1 blank\)"):
+    with pytest.raises(DataError, match=r"every pair was dropped \(kept 0 of 1 pair; dropped 1 blank\)"):
         encode_corpus(PairList("pairs", [Pair("", "b")]), tokenizers, tmp_path / "data" / "train", None)
     assert list((tmp_path / "data").iterdir()) == []
 

@@ -43,7 +43,7 @@ def test_duplicates_and_sentences_with_several_translations(pairs):
             first = {pairs[row][side]: row for row in reversed(rows)}
             expected = [-1 if first[pairs[row][side]] == row else first[pairs[row][side]] for row in rows]
             assert findings[reason].partners.tolist() == expected
-            assert findings[reason].note == f"{len(first)} different sentences"
+            assert findings[reason].note == f"{len(first)} different sentence{'s' * (len(first) > 1)}"
 
 
 @given(PAIRS, PAIRS)

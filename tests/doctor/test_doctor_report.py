@@ -88,7 +88,7 @@ def test_the_outcome_of_cleaning_is_one_line(tmp_path):
         cleaning_summary(result)
         == f"{tmp_path}/s and {tmp_path}/t: 990 of 1,000 pairs; dropped 10 blank; changed 3 invisible"
     )
-    assert cleaning_summary(CleaningResult((tmp_path,), 1, 1, {}, {})).endswith("1 of 1 pairs")
+    assert cleaning_summary(CleaningResult((tmp_path,), 1, 1, {}, {})).endswith("1 of 1 pair")
 
 
 def test_json_has_all_line_numbers_and_holds_invalid_text(tmp_path):

@@ -228,6 +228,6 @@ def test_evaluation_reports_blank_and_suspicious_outputs(tiny_run, tmp_path, cap
     pairs = [Pair("We work.", "Wir arbeiten."), Pair("She works.", " "), Pair("", "")]
     evaluate(translator, pairs, translator.search.beam(1), folder=tmp_path, name="test", corpus="c", bootstrap=10)
     blank, suspicious = (record.getMessage() for record in caplog.records if record.levelname == "WARNING")
-    assert blank == "greedy: blank: 2 of 3 references, 1 outputs"
+    assert blank == "greedy: blank: 2 of 3 references, 1 output"
     assert suspicious.startswith("greedy: suspicious translations of 2 sentences: ")
     assert "2 cut off at the maximum length" in suspicious

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
 from seq2seq.data.encoding import EncodedChunk, IdLists
+from seq2seq.data.ibm_model1 import learn_lexicon
 from seq2seq.data.shards import shard_path, write_shard
 from seq2seq.data.table import Table
 from seq2seq.errors import DataError, RunError
@@ -48,7 +49,9 @@ def write_table(path: Path, pairs: list[tuple[list[int], list[int]]]) -> Table:
 
 
 def learn(table: Table, seed: int = 1, **config: int) -> Shortlist:
-    return Shortlist.learn(table, SOURCES, TARGETS, ShortlistConfig(**config), seed, eos=EOS, unk=UNK)
+    settings = ShortlistConfig(**config)
+    learned = learn_lexicon(table, SOURCES, TARGETS, settings.pairs, seed)
+    return Shortlist.learn(*learned, SOURCES, TARGETS, settings, eos=EOS, unk=UNK)
 
 
 def pad(rows: list[list[int]], padding: int = PAD) -> tuple[torch.Tensor, torch.Tensor]:
@@ -142,7 +145,7 @@ def test_a_sample_is_a_function_of_the_seed(table):
 
 def test_a_table_of_another_vocabulary_is_refused(table):
     with pytest.raises(DataError, match="encode the corpus again"):
-        Shortlist.learn(table, 20, TARGETS, ShortlistConfig(), 1, eos=EOS, unk=UNK)
+        learn_lexicon(table, 20, TARGETS, 100, 1)
 
 
 def test_a_saved_shortlist_is_loaded_unchanged(small, tmp_path):

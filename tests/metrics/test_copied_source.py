@@ -50,5 +50,5 @@ def test_nothing_is_said_of_a_source_that_shares_no_words():
 
 
 def test_unequal_numbers_are_refused():
-    with pytest.raises(DataError, match="2 hypotheses but 1 references"):
+    with pytest.raises(DataError, match="2 hypotheses but 1 reference"):
         copied_source_score(SOURCES, REFERENCES[:1])

@@ -163,7 +163,7 @@ def test_as_json_and_as_lines():
 
 @pytest.mark.parametrize("measure", [score, bleu, chrf])
 def test_mismatched_lines_raise(measure):
-    with pytest.raises(DataError, match=r"^2 hypotheses but 1 references: .*$"):
+    with pytest.raises(DataError, match=r"^2 hypotheses but 1 reference: .*$"):
         measure(["a", "b"], ["a"])
     with pytest.raises(DataError, match=r"^nothing to score: .*$"):
         measure([], [])

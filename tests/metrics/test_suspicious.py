@@ -42,5 +42,5 @@ def test_blank_looping_cut_off_and_identical_translations_are_reported():
 
 
 def test_blank_references_and_outputs_are_counted():
-    assert blank_report(["a", " ", ""], ["a", "", "b"]) == "blank: 2 of 3 references, 1 outputs"
+    assert blank_report(["a", " ", ""], ["a", "", "b"]) == "blank: 2 of 3 references, 1 output"
     assert blank_report(["a"], ["b"]) == ""

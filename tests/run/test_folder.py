@@ -9,6 +9,7 @@ import yaml
 
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.corpus import Pair, PairList
+from seq2seq.data.ibm_model1 import learn_lexicon
 from seq2seq.data.preparation import encode_corpus
 from seq2seq.errors import DataError, RunError
 from seq2seq.inference.config import ShortlistConfig
@@ -257,7 +258,8 @@ def test_a_truncated_8_bit_run_is_refused(trained, folder):
 def test_a_shortlist_is_learned_and_saved(folder):
     tokenizers = load_run(folder).tokenizers
     table = encode_corpus(CORPUS, tokenizers, folder / "train.arrow", None)
-    learn_shortlist(folder, ShortlistConfig(), table, tokenizers, seed=1)
+    learned = learn_lexicon(table, tokenizers.source.size, tokenizers.target.size, 100, seed=1)
+    learn_shortlist(folder, ShortlistConfig(), learned, tokenizers)
     shortlist = RunFolder.open(folder).load_shortlist(tokenizers)
     assert shortlist.target_size == tokenizers.target.size
     source = torch.tensor([tokenizers.source.encode("the dog sees a cat")])

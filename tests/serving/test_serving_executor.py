@@ -171,7 +171,7 @@ def test_a_stream_ends_when_cancelled_and_when_it_fails():
     with TranslationExecutor({"one": translator, **translators()}, replace(LIMITS, streams=1)) as executor:
         translator.free.clear()
         items, cancel = start_stream(executor, BatchKey("one"), "abcdef")
-        with pytest.raises(BusyError, match="1 translations are being streamed"):
+        with pytest.raises(BusyError, match="already streaming 1 translation:"):
             start_stream(executor, BatchKey("one"), "other")
         cancel()
         translator.free.set()

@@ -102,7 +102,7 @@ def test_a_batch_in_halves_has_the_same_translations(tiny_run, monkeypatch, capl
     with pytest.raises(RunError, match="out of memory for a batch of 4 sentences and for half of it: lower beam_size"):
         translator.translate(SENTENCES, beam_size=beam_size)
     little.room = 0
-    with pytest.raises(RunError, match="out of memory for a batch of 1 sentences"):
+    with pytest.raises(RunError, match="out of memory for a batch of 1 sentence"):
         translator.translate("We work.")
 
 

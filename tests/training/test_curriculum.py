@@ -2,12 +2,14 @@
 
 import pytest
 from conftest import TINY
-from reversal import same
+from reversal import same, trainer, training
 
 from seq2seq import Translator, train
 from seq2seq.config.hydra import compose_train
 from seq2seq.errors import ConfigError
 from seq2seq.model.weights import load_weights
+from seq2seq.training import Validation
+from seq2seq.training.config import Average
 from seq2seq.training.step import UpdateStep
 
 SETTINGS = [*TINY, "model=sutskever", "tokenizer.size=340", "training.updates=6", "training.validate_every=2"]
@@ -49,3 +51,27 @@ def test_epochs_beside_a_curriculum_are_refused_in_one_line():
         ConfigError, match=r"^training\.epochs=2 .* set training\.epochs=null or training\.curriculum=0$"
     ):
         compose_train(overrides=["training.curriculum=0.5", "training.epochs=2"]).check()
+
+
+@pytest.mark.parametrize(
+    ("curriculum", "bidirectional", "stopped"), [(0.0, 0.0, 6), (0.5, 0.0, 14), (0.5, 0.6, 16), (1.0, 0.3, 10)]
+)
+def test_patience_begins_when_the_phases_end_and_resumes_to_the_bit(tmp_path, curriculum, bidirectional, stopped):
+    phases = {"curriculum": curriculum, "bidirectional": bidirectional, "average": Average.none}
+    config = training(updates=20, validate_every=2, patience=2, **phases)
+
+    def worse(network, update):
+        if update == crash:
+            raise ConnectionError
+        return Validation(update, float(update), None)
+
+    crash = 0
+    whole = trainer(tmp_path / "whole", config, validate=worse)
+    assert whole.fit().update == stopped
+    for crash in range(4, stopped, 4):  # noqa: B007  # read by the validation
+        with pytest.raises(ConnectionError):
+            trainer(tmp_path / "resumed", config, validate=worse).fit()
+    crash = 0
+    resumed = trainer(tmp_path / "resumed", config, validate=worse)
+    assert resumed.fit().validations == whole.progress.validations
+    assert same(whole.network.state_dict(), resumed.network.state_dict())

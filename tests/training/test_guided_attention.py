@@ -6,14 +6,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from conftest import TINY
 from networks import ARRANGEMENTS, VOCABULARY, random_network
 from reversal import SEVEN_BATCHES, Stream, tiny_network, trainer, training
 from reversal import VOCABULARY as LETTERS
 
+from seq2seq import train
+from seq2seq.config.hydra import compose_train
+from seq2seq.data import ibm_model1
 from seq2seq.data.batch import Batch, make_batch
 from seq2seq.data.ibm_model1 import Lexicon, make_bitext, model1
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.choices import AttentionKind
+from seq2seq.run.folder import SHORTLIST
 from seq2seq.system.precision import Precision
 from seq2seq.training import LossConfig, RiskConfig, ScheduledSamplingConfig, build_objective
 from seq2seq.training.consistency import Consistency, SimCut
@@ -113,6 +118,19 @@ def test_guided_attention_is_inside_of_sampled_inputs_and_risk():
     assert type(guided) is GuidedAttention
     assert (guided.weight, guided.updates) == (1.5, 3)
     assert type(built(None, 0.0).objective.objective) is TeacherForcing
+
+
+def test_the_lexicon_of_a_run_is_learned_once_and_the_shortlist_is_the_same(tmp_path, monkeypatch):
+    learned = []
+    monkeypatch.setattr(ibm_model1, "model1", lambda *arguments: learned.append(arguments) or model1(*arguments))
+    small = ["data.builtin.train_size=60", "data.builtin.validation_size=2", "training.updates=1"]
+    for name, weight in (("plain", 0), ("guided", 1)):
+        settings = [*TINY, *small, "model=attention", f"loss.guided_attention={weight}"]
+        train(compose_train(overrides=settings), tmp_path / name)
+        assert len(learned) == 1, name
+        learned.clear()
+    plain, guided = ((tmp_path / name / SHORTLIST).read_bytes() for name in ("plain", "guided"))
+    assert plain == guided
 
 
 @pytest.mark.slow

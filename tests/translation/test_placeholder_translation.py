@@ -166,7 +166,7 @@ def test_documents_keep_placeholders_and_report_lost_ones(translator, caplog):
     assert translated == "Jetzt {a} klicken\n\n  Jetzt <i> klicken\n"
     names = " ".join(f"{{n{number}}}" for number in range(12))
     translate_document(translator, f"Click {names} now")
-    assert "placeholders in 1 sentences: " in caplog.text
+    assert "placeholders in 1 sentence: " in caplog.text
 
 
 def test_a_language_model_reads_symbols(run, tmp_path):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from seq2seq.corpora.columns import no_column
 from seq2seq.corpora.languages import language_named
 from seq2seq.corpora.table_columns import SIDES, header_columns
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, counted
 
 
 class Columns(NamedTuple):
@@ -59,7 +59,7 @@ def choose_columns(
         raise no_column(name, str(given[0]), "source", titles)
     target = _given(given[1], titles, width + 1) if given[1] is not None else named[1] if header else None
     if target is None and given[1] is not None and given[1].isdecimal():
-        raise DataError(f"{name} has {width} columns: set target_column to a number up to {width + 1}")
+        raise DataError(f"{name} has {counted(width, 'column')}: set target_column to a number up to {width + 1}")
     target = width if target is None else target
     if source == target:
         raise DataError(f"{name}: column {source + 1} is both source and target: set source_column or target_column")

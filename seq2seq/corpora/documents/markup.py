@@ -7,7 +7,7 @@ very long units are refused, so memory stays bounded.
 import codecs
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import unescape
 from typing import IO
@@ -63,6 +63,26 @@ class Unit:
     inline: bool = False
 
 
+@dataclass
+class Segment:
+    """A part of a source or a target that a program has marked as a sentence: ``<mrk mtype="seg" mid="1">``.
+
+    Attributes:
+        mid: the name that a sentence has on both sides.
+        start, end: its bytes, with both tags; ``end`` is 0 until it is closed.
+        first: where its text begins, in the parts that are collected.
+        depth: of its element.
+        text: without inline elements.
+    """
+
+    mid: str
+    start: int
+    first: int
+    depth: int
+    end: int = 0
+    text: str = ""
+
+
 class MarkupReader(ABC):
     """One pass over an XML file; a subclass finds the units. Positions are in the bytes of the file as UTF-8.
 
@@ -72,6 +92,7 @@ class MarkupReader(ABC):
         prefix: of the name of the latest element, with its colon.
         hold: where the open unit begins.
         edits: changes that need no translation: start, end, new bytes.
+        segments: of the element that is collected, or was the last.
     """
 
     def __init__(self, name: str) -> None:
@@ -83,6 +104,7 @@ class MarkupReader(ABC):
         self.encoding = "utf-8"
         self.prefix = ""
         self.text: list[str] | None = None
+        self.segments: list[Segment] = []
         self.inline = False
         self._code = 0
         self._just_opened = False
@@ -173,17 +195,16 @@ class MarkupReader(ABC):
 
     def collect(self) -> None:
         """Collect the text of the element that begins."""
-        self.text, self.inline, self._code = [], False, 0
+        self.text, self.segments, self.inline, self._code = [], [], False, 0
 
     def collected(self) -> tuple[str, bool]:
-        """End collecting. Returns the text without inline elements, and whether there are any.
+        """End collecting. Returns the text without inline elements, and whether there are any beside segments.
 
         A space separates words that only an element separated.
         """
-        text = "".join(self.text or ())
+        text = _without_places(self.text or ())
         self.text = None
-        text = re.sub(rf"(?<=\w){PLACE}+(?=\w)", " ", text) if PLACE in text else text
-        return text.replace(PLACE, ""), self.inline
+        return text, self.inline
 
     def _parse(self, file: IO[bytes]) -> Iterator[int]:
         """Parse a file; after each chunk yield the position before which nothing can change any more."""
@@ -242,6 +263,9 @@ class MarkupReader(ABC):
         if self.text is None:
             self.opened(name, attributes, self._last)
             return
+        if name == "mrk" and attributes.get("mtype") == "seg":
+            self.segments.append(Segment(attributes.get("mid", ""), self._last, len(self.text), len(self.path)))
+            return
         self.inline = True
         if name in STANDALONE and not self._code:
             self.text.append(PLACE)
@@ -256,6 +280,9 @@ class MarkupReader(ABC):
         ):  # else an empty-element tag, which has ended
             end = self._raw.index(b">", start - self._offset) + 1 + self._offset
         self._just_opened = False
+        for segment in self.segments if self.text is not None else ():
+            if not segment.end and segment.depth == len(self.path):
+                segment.end, segment.text = end, _without_places((self.text or [])[segment.first :])
         self.closed(name, start, end)
         self._code -= name in CODES and self.text is not None
         self.path.pop()
@@ -271,6 +298,13 @@ class MarkupReader(ABC):
             f"{self.name} declares the entity {name!r}, which can read files or fill the memory: remove the entities "
             "from its DOCTYPE"
         )
+
+
+def _without_places(parts: Iterable[str]) -> str:
+    """The text of an element without its inline elements."""
+    text = "".join(parts)
+    text = re.sub(rf"(?<=\w){PLACE}+(?=\w)", " ", text) if PLACE in text else text
+    return text.replace(PLACE, "")
 
 
 def xml_encoding(head: bytes) -> str:

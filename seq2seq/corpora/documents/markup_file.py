@@ -10,6 +10,7 @@ from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.documents.document import Document, Languages
 from seq2seq.corpora.documents.markup import MarkupReader, Unit
 from seq2seq.corpora.lines import unreadable
+from seq2seq.errors import counted
 
 
 class MarkupFile(Document):
@@ -54,11 +55,11 @@ class MarkupFile(Document):
                 counts["units"] += 1
                 counts["filled"] += unit.source is not None
                 counts["inline"] += unit.source is not None and unit.inline
-        self.report = f"{self.name}: {counts['filled']:,} of {counts['units']:,} units filled"
+        self.report = f"{self.name}: {counts['filled']:,} of {counted(counts['units'], 'unit')} filled"
         if not counts["filled"]:
             self.report += "; each has a translation already, or no text in the source language"
         if counts["inline"]:
-            self.report += f"; {counts['inline']:,} have inline elements, and their translations are plain text"
+            self.report += f"; {counted(counts['inline'], 'translation')} without the inline elements of the source"
 
     def _units(self, languages: Languages | None = None) -> Iterator[Unit]:
         reader = self.reader(self.name, languages or Languages(self.source_language, self.target_language))

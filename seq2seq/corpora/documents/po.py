@@ -14,7 +14,7 @@ from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.documents.document import Document, Languages, pair
 from seq2seq.corpora.lines import unreadable
-from seq2seq.errors import DataError, install_hint
+from seq2seq.errors import DataError, counted, install_hint
 
 LARGEST = 100_000_000
 """Bytes of the largest file; the whole file is in memory."""
@@ -89,7 +89,7 @@ class PoFile(Document):
                 output.write(self._encoded("".join([*lines[written:start], *entry_lines])))
                 written = end
         output.write(self._encoded("".join(lines[written:])))
-        self.report = f"{self.name}: {filled:,} of {len(starts):,} entries filled and marked fuzzy"
+        self.report = f"{self.name}: {filled:,} of {counted(len(starts), 'entry', 'entries')} filled and marked fuzzy"
 
     def _encoded(self, text: str) -> bytes:
         try:

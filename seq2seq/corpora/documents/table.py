@@ -18,7 +18,7 @@ from seq2seq.corpora.lines import MAX_LINE_BYTES, damaged, too_long, unreadable
 from seq2seq.corpora.streams import DamagedError
 from seq2seq.corpora.table import TableFile
 from seq2seq.corpora.table_form import Form, parsable, parsed_rows, table_form
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, counted
 
 
 class Row(NamedTuple):
@@ -76,7 +76,7 @@ class TableDocument(Document):
             elif number == 0 and columns.header:
                 text = columns.title
             output.write(self._encoded(self._with_cell(row, text) if row.cells else row.text))
-        self.report = f"{self.name}: {filled:,} cells filled; {columns.describe(self._first, self._width)}"
+        self.report = f"{self.name}: {counted(filled, 'cell')} filled; {columns.describe(self._first, self._width)}"
 
     def _is_blank(self, number: int, cells: list[str]) -> bool:
         """Whether a row lacks a translation."""

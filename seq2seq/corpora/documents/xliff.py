@@ -1,8 +1,11 @@
 """XLIFF 1.2 (also 1.0 and 1.1) and 2.0 (also 2.1 and 2.2), as translation programs exchange it."""
 
 from seq2seq.corpora.documents.document import Languages, pair
-from seq2seq.corpora.documents.markup import MarkupReader, Unit
+from seq2seq.corpora.documents.markup import MarkupReader, Segment, Unit
 from seq2seq.corpora.documents.markup_file import MarkupFile
+
+REVIEW = "state", "needs-review-translation"
+"""Attribute of a target of XLIFF 1 that is filled in."""
 
 STATE = {"trans-unit": b' state="needs-review-translation"', "segment": b""}
 """Attribute of a target that is filled in; XLIFF 2.0 has the state at the segment."""
@@ -18,6 +21,7 @@ class XliffReader(MarkupReader):
         self._matches = self._reversed = False
         self._inherited: list[tuple[int, dict[str, str]]] = [(0, {})]
         self._texts: dict[str, tuple[str, bool]] = {}
+        self._segments: dict[str, list[Segment]] = {}
         self._start_of: dict[str, int] = {}
         self._end_of: dict[str, int] = {}
         self._state = ""
@@ -35,7 +39,8 @@ class XliffReader(MarkupReader):
         elif name == self._unit and (self._matches or self._reversed):
             self.hold, self._state = start, attributes.get("state", "")
             self._texts.clear()
-        elif self.hold is not None and parent == self._unit and name in ("source", "target"):
+            self._segments.clear()
+        elif self.hold is not None and parent == self._unit and name in ("source", "seg-source", "target"):
             self._start_of[name] = start
             if name == "target":
                 self._state = attributes.get("state", self._state)
@@ -48,6 +53,7 @@ class XliffReader(MarkupReader):
             self._end_of["source" if name == "seg-source" else name] = end
             if self.text is not None:
                 self._texts[name] = self.collected()
+                self._segments[name] = self.segments
         elif self.hold is not None and name == self._unit:
             self._complete()
             self.hold = None
@@ -77,9 +83,35 @@ class XliffReader(MarkupReader):
             unit.pairs.append(pair(target, source) if self._reversed else pair(source, target))
         inherited = self._inherited[-1][1]
         if empty and self._matches and inherited.get("translate") != "no":
-            unit.source = source if inherited.get("xml:space") == "preserve" else " ".join(source.split())
-            unit.inline = inline
-            self._fill(unit)
+            unit.source, unit.inline = self._spaced(source), inline
+            if segments := self._segments_to_fill(source):
+                self._fill_segments(unit, segments)
+            else:
+                unit.inline = inline or bool(self._segments.get("target"))
+                self._fill(unit)
+
+    def _spaced(self, text: str) -> str:
+        """The text with single spaces, unless its spaces are to be preserved."""
+        return text if self._inherited[-1][1].get("xml:space") == "preserve" else " ".join(text.split())
+
+    def _segments_to_fill(self, source: str) -> list[tuple[Segment, str]]:
+        """Each segment of the target with its source; empty if there are none, or if a source is not known."""
+        marked = self._segments.get("target", [])
+        texts = {segment.mid: segment.text for segment in self._segments.get("seg-source", [])}
+        if len(marked) == 1:
+            texts = {marked[0].mid: source}
+        known = all(segment.mid in texts for segment in marked)
+        return [(segment, texts[segment.mid]) for segment in marked if texts[segment.mid].strip()] if known else []
+
+    def _fill_segments(self, unit: Unit, segments: list[tuple[Segment, str]]) -> None:
+        """Say where the translations of segments belong, the first of which is the unit, and set the state."""
+        self.edits.append(self.with_attribute(self._start_of["target"], *REVIEW))
+        for number, (segment, text) in enumerate(segments):
+            part = unit if number == 0 else Unit([], inline=unit.inline)
+            part.source, part.start, part.end = self._spaced(text), segment.start, segment.end
+            part.before = self.raw(segment.start, self.attributes_end(segment.start)) + b">"
+            part.after = b"</" + self.raw(segment.start + 1, self.name_end(segment.start)) + b">"
+            self.units += [part] if number else []
 
     def _fill(self, unit: Unit) -> None:
         """Say where the translation of a unit belongs, and set the state."""
@@ -101,7 +133,7 @@ class XliffReader(MarkupReader):
         whole = self.raw(start, self.attributes_end(start))
         if self._unit == "segment":
             return whole
-        begin, end, new = self.with_attribute(start, "state", "needs-review-translation")
+        begin, end, new = self.with_attribute(start, *REVIEW)
         return whole[: begin - start] + new + whole[end - start :]
 
 

@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +23,7 @@ from seq2seq.corpora.documents.sheet import SheetReader
 from seq2seq.corpora.files import require_pairs
 from seq2seq.corpora.lines import unreadable
 from seq2seq.corpora.table_columns import PairColumns, columns_note, pair_columns
-from seq2seq.errors import DataError, Seq2SeqError, install_hint
+from seq2seq.errors import DataError, Seq2SeqError, counted, install_hint
 
 LARGEST = 128 << 20
 """Bytes of all parts of a workbook, unpacked."""
@@ -33,6 +33,9 @@ MOST_PACKED = 50
 
 CONTROL = re.compile("_x00(0[9AD])_")
 """A tab or a line end, as Excel writes it."""
+
+SAMPLE = 100
+"""Rows of another sheet that are examined."""
 
 MOST_ROWS = 1 << 20
 """Rows of a sheet in Excel."""
@@ -82,8 +85,10 @@ class XlsxFile(Document):
 
     @property
     def note(self) -> str:
-        """Names the header row, or the columns if some of several were chosen without settings."""
-        return columns_note(self.name, self.titles, len(self._first[1]) - 2 if self._given == (None, None) else 0)
+        """Names the header row, or the columns if some of several were chosen without settings; and unread sheets."""
+        unread = len(self._first[1]) - 2 if self._given == (None, None) else 0
+        columns = columns_note(self.name, self.titles, unread)
+        return f"{columns or f'{self.name}: read as pairs'}{self._left_out}" if self._left_out else columns
 
     def __iter__(self) -> Iterator[Pair]:
         return require_pairs(self._pairs(), self.name)
@@ -133,7 +138,8 @@ class XlsxFile(Document):
         if reader is None or reader.next_row:
             raise DataError(f"{self.name}: the rows of the sheet are not in order: save it again as .xlsx")
         filled -= texts is not translations
-        self.report = f"{self.name}: {filled:,} cells filled; {columns.describe(self._first[1], self._width)}"
+        where = columns.describe(self._first[1], self._width)
+        self.report = f"{self.name}: {counted(filled, 'cell')} filled; {where}{self._left_out}"
 
     @cached_property
     def _first(self) -> tuple[int, list[str]]:
@@ -142,6 +148,18 @@ class XlsxFile(Document):
             if any(_cell(row, column) for column in range(len(row))):
                 return number, [_cell(row, column) for column in range(len(row))]
         raise DataError(f"{self.name}: the first sheet is blank: move the sheet with the text to the front")
+
+    @cached_property
+    def _left_out(self) -> str:
+        """The end of a line that names the other sheets with a value near their beginning; empty without any."""
+        titles = []
+        with self._unpacked() as (_, book), _workbook_errors(self.path):
+            for sheet in book.worksheets[1:]:
+                sheet.reset_dimensions()
+                rows = islice(sheet.iter_rows(values_only=True), SAMPLE)
+                titles += [repr(sheet.title)] if any(cell is not None for row in rows for cell in row) else []
+        more = f" and {len(titles) - 8:,} more" if len(titles) > 8 else ""
+        return f"; only the first sheet, not {', '.join(titles[:8])}{more}" if titles else ""
 
     @cached_property
     def _width(self) -> int:
