@@ -231,6 +231,24 @@ def test_the_page_translates_from_a_file_as_python_does(folder):
         assert page.locator("#error").is_hidden()
 
 
+CHANGE = """(name) => {
+  const [control, kind] = [document.querySelector(name), name === "#source" ? "input" : "change"];
+  control.dispatchEvent(new Event(kind));
+  return document.querySelector("#translation").ariaBusy;
+}"""
+
+
+def test_a_translation_is_not_complete_from_the_moment_that_text_or_settings_change(folder):
+    """Else a screen reader may read the old one as the new one."""
+    require_browser()
+    with open_page(f"file://{folder / PAGE}") as page:
+        assert enter(page, TEXT)
+        for control in ("#source", "#beam"):
+            translation(page)
+            assert page.evaluate(CHANGE, control) == "true"
+        assert translation(page) == expected(folder, TEXT)
+
+
 @pytest.mark.slow
 def test_details_are_those_of_python(folder):
     require_browser()

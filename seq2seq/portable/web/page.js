@@ -8,6 +8,7 @@
 
   let worker = null;
   let version = 0; // of the text
+  let laidOut = 0; // the version that is shown
   let elements = []; // of the sentences, in their order
   let selected = 0;
   let held = false; // the check failed, and the user has not said to translate anyway
@@ -115,7 +116,9 @@
     },
     layout({ version: own, parts, known: results }) {
       for (const result of results) shown.set(result.key, { ...result, done: true });
-      if (own === version) showLayout(parts);
+      if (own !== version) return;
+      laidOut = own;
+      showLayout(parts);
     },
     partial({ key, text }) {
       shown.set(key, { text, done: false });
@@ -151,6 +154,7 @@
   function send() {
     if (!ready || held) return;
     version++;
+    showBusy();
     worker.postMessage({ translate: { version, document: source.value, beamSize: Number(beam.value), tag: tag.value } });
   }
 
@@ -206,9 +210,9 @@
     showBusy();
   }
 
-  /** Screen readers read the translation when it is complete, not every part of it. */
+  /** Screen readers read the translation when it is complete, not every part of it and not that of the text before. */
   function showBusy() {
-    const done = elements.every((element) => (shown.get(element.dataset.key) || {}).done);
+    const done = laidOut === version && elements.every((element) => (shown.get(element.dataset.key) || {}).done);
     output.setAttribute("aria-busy", String(!done));
   }
 
@@ -312,7 +316,8 @@
   addEventListener("resize", grow);
   source.addEventListener("input", () => {
     grow();
-    output.setAttribute("aria-busy", "true"); // what it shows belongs to the text before
+    version++; // what is shown or still comes belongs to the text before
+    showBusy();
     clearTimeout(timer);
     timer = setTimeout(send, DELAY);
   });
