@@ -12,7 +12,7 @@ import numpy as np
 
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus, Pair
-from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus
+from seq2seq.corpora.mixture import MixedCorpus, without_tag
 from seq2seq.corpora.near_copies import near_copies, normalized
 from seq2seq.corpora.reading import Corpora, split_file
 from seq2seq.errors import DataError, RunError, program
@@ -35,10 +35,10 @@ def held_out_warnings(config: DataConfig, corpora: Corpora) -> list[str]:
     sets: dict[str, list[Pair]] = {}
     for split, text in ((Split.test, corpora.test), (Split.validation, corpora.validation)):
         with suppress(DataError, RunError):  # reported where the set is used: a test set of the hub may have no targets
-            sets |= {str(split): list(_untagged(text))} if text is not None else {}
+            sets |= {str(split): list(without_tag(text))} if text is not None else {}
     warnings = []
     for number, part in zip(numbers, corpora.train.parts[len(corpora.train.parts) - len(numbers) :], strict=True):
-        corpus = _untagged(part.corpus)
+        corpus = without_tag(part.corpus)
         if any((counts := count_held_out(corpus, sets)).values()):
             found = " and ".join(f"{count:,} with one of the {name} set" for name, count in counts.items() if count)
             warnings.append(
@@ -95,7 +95,3 @@ def sets_of_file(config: DataConfig) -> dict[str, Corpus]:
     except DataError:
         return {}
     return {str(name): part for name in (Split.test, Split.validation) if (part := split.part(name)) is not None}
-
-
-def _untagged(corpus: Corpus) -> Corpus:
-    return corpus.corpus if isinstance(corpus, TaggedCorpus) else corpus

@@ -43,6 +43,11 @@ class TaggedCorpus(MappedCorpus):
         return Pair(add_tag(pair.source, self.tag), pair.target)
 
 
+def without_tag(corpus: Corpus) -> Corpus:
+    """The corpus without the tag that `TaggedCorpus` adds; itself if it has none."""
+    return corpus.corpus if isinstance(corpus, TaggedCorpus) else corpus
+
+
 class WeightedCorpus(NamedTuple):
     """One corpus of a mixture."""
 

@@ -14,7 +14,7 @@ from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import TextFiles
 from seq2seq.corpora.formats import column_names, open_pairs
 from seq2seq.corpora.hub import STREAM_WARNING, HubData, HubSplit, HubStream
-from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus, WeightedCorpus
+from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus, WeightedCorpus, without_tag
 from seq2seq.corpora.rows import SAMPLE, table_sign
 from seq2seq.corpora.splitting import SplitCorpus
 from seq2seq.errors import ConfigError, DataError, program
@@ -240,7 +240,7 @@ def _refuse_tables(config: DataConfig, corpus: Corpus | None, name: str) -> None
     Raises:
         DataError: a file is one.
     """
-    corpus = corpus.corpus if isinstance(corpus, TaggedCorpus) else corpus
+    corpus = without_tag(corpus) if corpus is not None else None
     if not isinstance(corpus, TextFiles) or config.format is FileFormat.lines:
         return
     for file in corpus.files:

@@ -46,12 +46,37 @@ def text_config(text: Text, folder: Path, seed: int) -> dict[str, Any]:
     }
 
 
+def training_config(updates: int, tokens: int, validations: int) -> dict[str, Any]:
+    """The settings of training that all architectures share, which OpenNMT-py names in the same way.
+
+    Args:
+        updates: of a training.
+        tokens: of a batch.
+        validations: of a training; each saves a checkpoint.
+    """
+    validate = max(1, updates // validations)
+    return {
+        "world_size": 1,
+        "gpu_ranks": [],
+        "optim": "adam",
+        "normalization": "tokens",
+        "batch_type": "tokens",
+        "batch_size": tokens,
+        "accum_count": [1],
+        "bucket_size": 32768,
+        "num_workers": 0,
+        "valid_batch_size": 64,
+        "train_steps": updates,
+        "valid_steps": validate,
+        "save_checkpoint_steps": validate,
+    }
+
+
 def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> dict[str, Any]:
     """The settings of eole."""
-    validate = max(1, updates // VALIDATIONS)
     return {
         **text_config(text, folder, seed),
-        "report_every": validate,
+        "report_every": max(1, updates // VALIDATIONS),
         "model": {
             "architecture": "transformer",
             "layers": shape.layers,
@@ -68,11 +93,8 @@ def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> d
         },
         "training": {
             "model_path": str(folder / "model"),
-            "world_size": 1,
-            "gpu_ranks": [],
             "compute_dtype": "fp32",
             "param_init_method": "xavier_uniform",
-            "optim": "adam",
             "adam_beta2": shape.beta2,
             "decay_method": "noam",
             "learning_rate": shape.noam_factor(updates),
@@ -82,16 +104,7 @@ def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> d
             "attention_dropout": [shape.attention_dropout],
             "label_smoothing": shape.label_smoothing,
             "log_attention_entropy": False,  # costs time
-            "normalization": "tokens",
-            "batch_type": "tokens",
-            "batch_size": shape.tokens,
-            "accum_count": [1],
-            "bucket_size": 32768,
-            "num_workers": 0,
-            "valid_batch_size": 64,
-            "train_steps": updates,
-            "valid_steps": validate,
-            "save_checkpoint_steps": validate,
+            **training_config(updates, shape.tokens, VALIDATIONS),
         },
     }
 

@@ -17,12 +17,12 @@ import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
 
 from seq2seq.model.config import ModelConfig
-from tests.tools.peers.eole import Eole, text_config
+from tests.tools.peers.eole import Eole, text_config, training_config
 from tests.tools.peers.text import Text
 from tests.tools.peers.transformer import run
 
@@ -51,27 +51,14 @@ class Sizes:
 
 def training(updates: int) -> dict[str, Any]:
     """The settings of training, which both toolkits name in the same way."""
-    validate = max(1, updates // VALIDATIONS)
     return {
-        "world_size": 1,
-        "gpu_ranks": [],
-        "optim": "adam",
+        **training_config(updates, 4096, VALIDATIONS),
         "learning_rate": 0.001,
         "decay_method": "none",
         "learning_rate_decay": 1.0,
         "max_grad_norm": 5.0,
         "dropout": [0.3],
-        "batch_type": "tokens",
-        "batch_size": 4096,
         "batch_size_multiple": 1,
-        "normalization": "tokens",
-        "accum_count": [1],
-        "bucket_size": 32768,
-        "num_workers": 0,
-        "valid_batch_size": 64,
-        "train_steps": updates,
-        "valid_steps": validate,
-        "save_checkpoint_steps": validate,
     }
 
 
@@ -117,8 +104,9 @@ def eole_config(text: Text, sizes: Sizes, folder: Path, seed: int, updates: int)
     }
 
 
-class OpenNMTLSTM(NamedTuple):
-    """An LSTM of OpenNMT-py, trained by the Python of its environment."""
+@dataclass(frozen=True)
+class LSTM:
+    """An LSTM of a peer, trained by the Python of its environment."""
 
     text: Text
     python: Path
@@ -128,6 +116,10 @@ class OpenNMTLSTM(NamedTuple):
     def settings(self, number: int) -> dict[str, Any]:
         """The settings; ``number`` is ignored, as nothing is tuned."""
         return {"updates": self.updates, **asdict(self.sizes)}
+
+
+class OpenNMTLSTM(LSTM):
+    """An LSTM of OpenNMT-py."""
 
     def train(self, settings: dict[str, Any], folder: Path, seed: int) -> tuple[int, int]:
         """Train, keep the best checkpoint as ``final.pt``, and return the numbers of weights and of updates."""
@@ -147,17 +139,8 @@ class OpenNMTLSTM(NamedTuple):
         return int(re.findall(r"number of parameters: (\d+)", printed)[-1]), self.updates
 
 
-class EoleLSTM(NamedTuple):
-    """An LSTM of eole, trained by the Python of its environment."""
-
-    text: Text
-    python: Path
-    sizes: Sizes
-    updates: int
-
-    def settings(self, number: int) -> dict[str, Any]:
-        """The settings; ``number`` is ignored, as nothing is tuned."""
-        return {"updates": self.updates, **asdict(self.sizes)}
+class EoleLSTM(LSTM):
+    """An LSTM of eole."""
 
     def train(self, settings: dict[str, Any], folder: Path, seed: int) -> tuple[int, int]:
         """Train, keep the best checkpoint in ``final``, and return the numbers of weights and of updates."""
