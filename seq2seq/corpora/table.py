@@ -5,7 +5,7 @@ The content decides, not the ending of the name. Cells may be quoted and then co
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from functools import cached_property
 from itertools import islice
@@ -14,7 +14,7 @@ from pathlib import Path
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile, corpus_file
 from seq2seq.corpora.files import require_pairs
-from seq2seq.corpora.table_columns import columns_note, pair_columns
+from seq2seq.corpora.table_columns import columns_note, header_row, pair_columns
 from seq2seq.corpora.table_form import (
     SAMPLE,
     Form,
@@ -37,8 +37,8 @@ class TableFile(Corpus):
     """A file with a row of cells for each pair.
 
     Without column settings, a header row that names the two languages or sides decides the columns; else the first two
-    columns are source and target. Only a first row that names languages, sides or the given columns is a header. Line
-    ends within a cell become spaces, and byte-order marks are removed.
+    columns with text are source and target. A header names languages, sides or the given columns, or numbers below it.
+    Line ends within a cell become spaces, and byte-order marks are removed.
 
     Attributes:
         header: the cells of the header row, which is no pair; None: there is none.
@@ -66,16 +66,18 @@ class TableFile(Corpus):
         self.quoted = self.separator != "\t" or has_quoted_cells(sample)
         given = source_column, target_column
         self.checks_width = self.separator != "\t" and given == (None, None)
-        first = next(self._rows(), (0, []))[1]
-        columns = pair_columns(first, (source_language, target_language), given, self.name)
-        self.columns = columns.source, columns.target
-        self.header = first if columns.header else None
-        self._unread = self.width - 2 if given == (None, None) else 0
+        rows, languages = self._first_rows(), (source_language, target_language)
+        self._above = header_row(rows, languages, given)
+        self._columns = pair_columns(rows[self._above :], languages, given, self.name)
+        self.columns = self._columns[:2]
+        self.header = rows[self._above] if self._columns.header else None
+        self._width = self.width if given == (None, None) else 0
 
     @cached_property
     def fingerprint(self) -> str:
         """The content of the file, and how it is read."""
         how = f"{self.separator!r} {self.quoted} {self.header is not None} {self.columns}"
+        how += f" from row {self._above + 1}" if self._above else ""
         return f"table {self.file.identity} {how}{' spaced' if self.spaced else ''}"
 
     @property
@@ -89,7 +91,7 @@ class TableFile(Corpus):
     @property
     def note(self) -> str:
         """Names the header row, or the columns if some of several were chosen without settings."""
-        return columns_note(self.name, self.titles, self._unread)
+        return columns_note(self.name, self._columns, self.titles, self._width, self._above)
 
     @property
     def files(self) -> Sequence[CorpusFile]:
@@ -115,7 +117,7 @@ class TableFile(Corpus):
         Raises:
             DataError: the file cannot be read on.
         """
-        for line, cells in islice(self._rows(), self.header is not None, None):
+        for line, cells in islice(self._rows(), self._above + (self.header is not None), None):
             try:
                 yield self._pair(line, cells)
             except DataError as error:
@@ -140,13 +142,24 @@ class TableFile(Corpus):
             )
         return Pair(cells[source], cells[target])
 
+    def _first_rows(self) -> list[list[str]]:
+        """The rows that decide the columns, up to one that cannot be read."""
+        rows: list[list[str]] = []
+        with closing(self._rows()) as parsed:
+            try:
+                rows.extend(cells for _, cells in islice(parsed, SAMPLE))
+            except DataError:
+                if not rows:
+                    raise
+        return rows
+
     def _without_marks(self, line: str) -> str:
         if "\ufeff" in line:
             self._marks += line.count("\ufeff")
             return line.replace("\ufeff", "")
         return line
 
-    def _rows(self) -> Iterator[tuple[int, list[str]]]:
+    def _rows(self) -> Generator[tuple[int, list[str]], None, None]:
         """The number of the last line of each row, from 1, and its cells; blank lines are left out."""
         self._marks = 0
         with closing(self.file.lines()) as lines:

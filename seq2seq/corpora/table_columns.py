@@ -1,6 +1,7 @@
 """The columns of a table of pairs: what its first row names, and what the settings say."""
 
 import logging
+import re
 import string
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -11,10 +12,21 @@ from seq2seq.corpora.languages import language_named
 log = logging.getLogger("seq2seq")
 
 SIDES = (
-    {"source", "src", "source text", "source sentence", "source language", "original", "sentence", "text"},
-    {"target", "tgt", "trg", "target text", "target sentence", "target language", "translation"},
+    {"source", "src", "source text", "source sentence", "source language", "original", "sentence", "text"}
+    | {"word", "headword", "lemma", "term", "phrase"},
+    {"target", "tgt", "trg", "target text", "target sentence", "target language", "translation"}
+    | {"translations", "gloss", "meaning", "definition"},
 )
 """Titles of columns that name a side."""
+
+TITLE_ROWS = 10
+"""Rows at the start of a table among which its header is, below the title of a spreadsheet for example."""
+
+ENOUGH = 10
+"""Cells of a column that show numbers and labels, at least; one in as many may differ in its letters."""
+
+NOT_LETTERS = re.compile(r"[\W\d_]+")
+"""What is removed from a cell to compare labels: ``GEN 1:1`` and ``GEN 1:2`` are equal without it."""
 
 
 class Header(NamedTuple):
@@ -35,6 +47,8 @@ class PairColumns(NamedTuple):
     target: int
     header: bool
     """Whether the first row is a header."""
+    named: bool = True
+    """Whether the header or the settings name them, and not their content alone."""
 
 
 def header_columns(cells: Sequence[str], source_language: str, target_language: str) -> Header | None:
@@ -45,7 +59,7 @@ def header_columns(cells: Sequence[str], source_language: str, target_language: 
         source_language, target_language: codes of the languages.
     """
     titles = [cell.strip().casefold() for cell in cells]
-    languages = [language_named(title) for title in titles]
+    languages = [_language(title) for title in titles]
     wanted = language_named(source_language), language_named(target_language)
     if wanted[0] != wanted[1]:
         places = [[number for number, language in enumerate(languages) if language == side] for side in wanted]
@@ -65,31 +79,114 @@ def header_columns(cells: Sequence[str], source_language: str, target_language: 
     return Header((0, 1), misfit, both=all(languages)) if plain else None
 
 
-def columns_note(name: str, titles: tuple[str, str] | None, unread: int) -> str:
+def _language(title: str) -> str | None:
+    """The language that a title names: ``en``, ``English``, ``sentence_en``, ``Text (en)``; None: none, or several."""
+    if language := language_named(title):
+        return language
+    parts = re.split(r"[_()]+", title) if "_" in title or title.endswith(")") else []
+    found = {language for part in parts if (language := language_named(part.strip())) is not None}
+    return found.pop() if len(found) == 1 else None
+
+
+def header_row(
+    rows: Sequence[Sequence[str]], languages: tuple[str, str], given: tuple[str | None, str | None]
+) -> int:
+    """The index of the header among the rows at the start of a table; 0 if none is found.
+
+    A title of the whole table may stand above it. No row above has a pair in the header's columns, so no text is lost.
+
+    Args:
+        rows: the first of a table that are not blank.
+        languages: codes of source and target.
+        given: the settings data.source_column and data.target_column.
+    """
+    for number, row in enumerate(rows[:TITLE_ROWS]):
+        columns = _named_columns(row, languages, given)
+        if columns and not any(all(_filled([above], column) for column in columns) for above in rows[:number]):
+            return number
+    return 0
+
+
+def _named_columns(
+    row: Sequence[str], languages: tuple[str, str], given: tuple[str | None, str | None]
+) -> Sequence[int]:
+    """The columns, from 0, that a row names as a header does; none if it is no header."""
+    titles = [cell.strip() for cell in row]
+    named = [column for column in given if column is not None and not column.isdecimal()]
+    if named:
+        return [titles.index(column) for column in named if column in titles]
+    header = header_columns(row, *languages)
+    return header.columns if header is not None and header.both and not header.misfit else ()
+
+
+def text_columns(rows: Sequence[Sequence[str]]) -> list[int]:
+    """The columns with text, from 0: not blank ones, and not those of numbers or of labels such as ``GEN 1:1``.
+
+    Nearly every label has a digit, and most are equal without digits and punctuation. Few rows do not show them.
+
+    Args:
+        rows: the first of a table; one of them may be a header.
+    """
+    texts = []
+    for column in range(max(map(len, rows), default=0)):
+        cells = _filled(rows[1:], column)
+        forms = {NOT_LETTERS.sub("", cell).casefold() for cell in cells}
+        numbered = sum(any(map(str.isdigit, cell)) for cell in cells)
+        labels = len(cells) >= ENOUGH and numbered >= 0.95 * len(cells) and len(forms) <= len(cells) // ENOUGH
+        if not labels and (cells or len(rows) < ENOUGH):
+            texts.append(column)
+    return texts
+
+
+def _titles_numbers(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row has a word above a column of numbers, and so is a header."""
+    for column, title in enumerate(rows[0]):
+        cells = _filled(rows[1:], column)
+        numbers = len(cells) >= ENOUGH and not any(NOT_LETTERS.sub("", cell) for cell in cells)
+        if numbers and NOT_LETTERS.sub("", title):
+            return True
+    return False
+
+
+def _filled(rows: Iterable[Sequence[str]], column: int) -> list[str]:
+    """The cells of a column that are not blank."""
+    return [row[column] for row in rows if column < len(row) and row[column].strip()]
+
+
+def columns_note(name: str, columns: PairColumns, titles: tuple[str, str] | None, width: int, above: int = 0) -> str:
     """One line about the columns of a table; empty if there is nothing to say.
 
     Args:
         name: of the file.
+        columns: those that are read.
         titles: of the two columns; None without a header row.
-        unread: the number of other columns if nothing says which two are the pairs, else 0.
+        width: the number of columns if nothing says which two are the pairs, else 0.
+        above: rows above the header.
     """
     if titles is not None:
-        return f"{name}: the first row is a header: source {titles[0]!r}, target {titles[1]!r}"
-    if unread <= 0:
+        row = "the first row is a header" if not above else f"row {above + 1} is a header, rows above it are left out"
+        found = f"{name}: {row}: source {titles[0]!r}, target {titles[1]!r}"
+        if columns.named or width <= 2:
+            return found
+        return f"{found}; for others of the {width} columns, set data.source_column and data.target_column"
+    if width <= 2:
         return ""
+    which = f"columns {columns.source + 1} and {columns.target + 1}" if columns[:2] != (0, 1) else "the first two"
     return (
-        f"{name}: the first two of {unread + 2} columns are read as source and target: for others, set "
-        "data.source_column and data.target_column to their titles or numbers"
+        f"{name}: {which} of {width} columns are read as source and target: for others, set data.source_column and "
+        "data.target_column to their titles or numbers"
     )
 
 
 def pair_columns(
-    first: Sequence[str], languages: tuple[str, str], given: tuple[str | None, str | None], name: str
+    rows: Sequence[Sequence[str]], languages: tuple[str, str], given: tuple[str | None, str | None], name: str
 ) -> PairColumns:
     """Choose the columns of a table of pairs, and warn if its header names other languages than the settings.
 
+    Without settings and without a header that names them, they are the first two columns with text.
+
     Args:
-        first: cells of the first row.
+        rows: the first of the table; the very first is the header if there is one.
         languages: codes of source and target.
         given: the settings data.source_column and data.target_column.
         name: of the file, for messages.
@@ -97,10 +194,13 @@ def pair_columns(
     Raises:
         DataError: a named column does not exist.
     """
+    first = rows[0] if rows else []
     header = header_columns(first, *languages)
+    texts = text_columns(rows) if max(map(len, rows), default=0) > 2 and given == (None, None) else []
+    defaults = header.columns if header else (texts[0], texts[1]) if len(texts) > 1 else (0, 1)
     source, target = (
         default if column is None else _column(column, first, side, name)
-        for column, default, side in zip(given, header.columns if header else (0, 1), ("source", "target"), strict=True)
+        for column, default, side in zip(given, defaults, ("source", "target"), strict=True)
     )
     if header is not None and header.misfit:
         log.warning(
@@ -109,7 +209,8 @@ def pair_columns(
             *(name, " and ".join(first), *languages),
         )
     titles = any(column is not None and not column.isdecimal() for column in given)
-    return PairColumns(source, target, header is not None or titles)
+    numbered = len(texts) > 1 and header is None and _titles_numbers(rows)
+    return PairColumns(source, target, header is not None or titles or numbered, named=not numbered)
 
 
 def _column(column: str, titles: Iterable[str], side: str, name: str) -> int:

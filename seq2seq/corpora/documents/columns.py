@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from seq2seq.corpora.columns import no_column
 from seq2seq.corpora.languages import language_named
-from seq2seq.corpora.table_columns import SIDES, header_columns
+from seq2seq.corpora.table_columns import SIDES, header_columns, text_columns
 from seq2seq.errors import DataError, counted
 
 
@@ -28,7 +28,7 @@ class Columns(NamedTuple):
 
 
 def choose_columns(
-    first: Sequence[str],
+    rows: Sequence[Sequence[str]],
     width: int,
     languages: tuple[str, str],
     given: tuple[str | None, str | None],
@@ -37,7 +37,7 @@ def choose_columns(
     """Choose the columns of a table by its first row and the settings.
 
     Args:
-        first: cells of the first row.
+        rows: the first of the table; the very first is the header if there is one.
         width: cells of the longest row.
         languages: codes of source and target.
         given: the settings source_column and target_column: a number from 1, a title, or None. A title that no column
@@ -49,12 +49,13 @@ def choose_columns(
     """
     if not width:
         raise DataError(f"{name} is empty: check that this is the right file")
-    titles = [cell.strip() for cell in first]
+    titles = [cell.strip() for cell in rows[0]]
     pair = header_columns(titles, *languages)
     named = [_named(titles, language, side) for language, side in zip(languages, SIDES, strict=True)]
     named = named if pair is None or not pair.both else list(pair.columns)
     header = named[0] is not None or any(column is not None and not column.isdecimal() for column in given)
-    source = _given(given[0], titles, width) if given[0] is not None else (named[0] or 0)
+    default = next(iter(text_columns(rows)), 0) if named[0] is None else named[0]
+    source = _given(given[0], titles, width) if given[0] is not None else default
     if source is None:
         raise no_column(name, str(given[0]), "source", titles)
     target = _given(given[1], titles, width + 1) if given[1] is not None else named[1] if header else None

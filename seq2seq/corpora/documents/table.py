@@ -6,6 +6,7 @@ import re
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -17,7 +18,8 @@ from seq2seq.corpora.documents.document import Document
 from seq2seq.corpora.lines import MAX_LINE_BYTES, damaged, too_long, unreadable
 from seq2seq.corpora.streams import DamagedError
 from seq2seq.corpora.table import TableFile
-from seq2seq.corpora.table_form import Form, parsable, parsed_rows, table_form
+from seq2seq.corpora.table_columns import header_row
+from seq2seq.corpora.table_form import SAMPLE, Form, parsable, parsed_rows, table_form
 from seq2seq.errors import DataError, counted
 
 
@@ -73,15 +75,15 @@ class TableDocument(Document):
             text = ""
             if self._is_blank(number, row.cells):
                 text, filled = next(translations), filled + 1
-            elif number == 0 and columns.header:
+            elif number == self._start and columns.header:
                 text = columns.title
             output.write(self._encoded(self._with_cell(row, text) if row.cells else row.text))
-        self.report = f"{self.name}: {counted(filled, 'cell')} filled; {columns.describe(self._first, self._width)}"
+        self.report = f"{self.name}: {counted(filled, 'cell')} filled; {columns.describe(self._first_rows[0], self._width)}"
 
     def _is_blank(self, number: int, cells: list[str]) -> bool:
         """Whether a row lacks a translation."""
         source, target = self._columns.source, self._columns.target
-        if number < self._columns.header or source >= len(cells) or not cells[source].strip():
+        if number < self._start + self._columns.header or source >= len(cells) or not cells[source].strip():
             return False
         return target >= len(cells) or not cells[target].strip()
 
@@ -114,8 +116,20 @@ class TableDocument(Document):
         return '"' + text.replace('"', '""') + '"' if special or (always and text) else text
 
     @cached_property
-    def _first(self) -> list[str]:
-        return next((row.cells for _, row in self._rows() if row.cells), [])
+    def _sample(self) -> list[list[str]]:
+        """The cells of the first rows that are not blank."""
+        with closing(self._parsed()) as rows:
+            return list(islice((row.cells for _, row in rows if row.cells), SAMPLE))
+
+    @cached_property
+    def _start(self) -> int:
+        """Rows above the header that are not blank; 0 without a header."""
+        return header_row(self._sample, self._languages, self._given)
+
+    @property
+    def _first_rows(self) -> list[list[str]]:
+        """The rows that decide the columns; the first is the header if there is one."""
+        return self._sample[self._start :] or [[]]
 
     @cached_property
     def _width(self) -> int:
@@ -123,20 +137,24 @@ class TableDocument(Document):
 
     @cached_property
     def _columns(self) -> Columns:
-        return choose_columns(self._first, self._width, self._languages, self._given, self.name)
+        return choose_columns(self._first_rows, self._width, self._languages, self._given, self.name)
 
     def _rows(self) -> Iterator[tuple[int, Row]]:
         """Rows with their number from 0, where blank lines do not count."""
+        width, number = len(self._first_rows[0]), 0
+        for line, row in self._parsed():
+            if self.separator != "\t" and any(row.cells[width:]):
+                raise self._too_wide(line, len(row.cells), width)
+            yield number, row
+            number += bool(row.cells)
+
+    def _parsed(self) -> Generator[tuple[int, Row], None, None]:
+        """All rows with the number of their last line, from 1."""
         taken: list[str] = []
         with closing(self._lines(taken)) as lines:
             form = Form(self.separator, self.quoted, self._spaced)
-            number = width = 0
             for line, cells in parsed_rows(lines, form, self.path):
-                width = width or len(cells)
-                if self.separator != "\t" and any(cells[width:]):
-                    raise self._too_wide(line, len(cells), width)
-                yield number, Row("".join(taken), [cell.removeprefix("\ufeff") for cell in cells])
-                number += bool(cells)
+                yield line, Row("".join(taken), [cell.removeprefix("\ufeff") for cell in cells])
                 taken.clear()
 
     def _too_wide(self, line: int, cells: int, width: int) -> DataError:

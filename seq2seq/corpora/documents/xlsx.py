@@ -9,7 +9,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
@@ -22,7 +22,7 @@ from seq2seq.corpora.documents.document import Document, pair
 from seq2seq.corpora.documents.sheet import SheetReader
 from seq2seq.corpora.files import require_pairs
 from seq2seq.corpora.lines import unreadable
-from seq2seq.corpora.table_columns import PairColumns, columns_note, pair_columns
+from seq2seq.corpora.table_columns import PairColumns, columns_note, header_row, pair_columns
 from seq2seq.errors import DataError, Seq2SeqError, counted, install_hint
 
 LARGEST = 128 << 20
@@ -36,6 +36,9 @@ CONTROL = re.compile("_x00(0[9AD])_")
 
 SAMPLE = 100
 """Rows of another sheet that are examined."""
+
+CHOOSING = 1_000
+"""Rows that decide the columns."""
 
 MOST_ROWS = 1 << 20
 """Rows of a sheet in Excel."""
@@ -86,8 +89,8 @@ class XlsxFile(Document):
     @property
     def note(self) -> str:
         """Names the header row, or the columns if some of several were chosen without settings; and unread sheets."""
-        unread = len(self._first[1]) - 2 if self._given == (None, None) else 0
-        columns = columns_note(self.name, self.titles, unread)
+        width = max(map(len, self._first_rows)) if self._given == (None, None) else 0
+        columns = columns_note(self.name, self._pair_columns, self.titles, width, self._above)
         return f"{columns or f'{self.name}: read as pairs'}{self._left_out}" if self._left_out else columns
 
     def __iter__(self) -> Iterator[Pair]:
@@ -142,12 +145,29 @@ class XlsxFile(Document):
         self.report = f"{self.name}: {counted(filled, 'cell')} filled; {where}{self._left_out}"
 
     @cached_property
+    def _sample(self) -> list[tuple[int, list[str]]]:
+        """The first rows that are not blank: the number of each, from 1, and its cells."""
+        rows = ((number, [_cell(row, column) for column in range(len(row))]) for number, row in self._rows())
+        with closing(rows):
+            found = list(islice(((number, cells) for number, cells in rows if any(cells)), CHOOSING))
+        if not found:
+            raise DataError(f"{self.name}: the first sheet is blank: move the sheet with the text to the front")
+        return found
+
+    @cached_property
+    def _above(self) -> int:
+        """Rows above the header that are not blank."""
+        return header_row([cells for _, cells in self._sample], self._languages, self._given)
+
+    @property
     def _first(self) -> tuple[int, list[str]]:
-        """The first row that is not blank: its number, from 1, and its cells."""
-        for number, row in self._rows():
-            if any(_cell(row, column) for column in range(len(row))):
-                return number, [_cell(row, column) for column in range(len(row))]
-        raise DataError(f"{self.name}: the first sheet is blank: move the sheet with the text to the front")
+        """The header, or else the first row that is not blank: its number, from 1, and its cells."""
+        return self._sample[self._above]
+
+    @cached_property
+    def _first_rows(self) -> list[list[str]]:
+        """The cells of the rows that decide the columns."""
+        return [cells for _, cells in self._sample[self._above :]]
 
     @cached_property
     def _left_out(self) -> str:
@@ -170,12 +190,12 @@ class XlsxFile(Document):
     @cached_property
     def _pair_columns(self) -> PairColumns:
         """The columns of pairs."""
-        return pair_columns(self._first[1], self._languages, self._given, self.name)
+        return pair_columns(self._first_rows, self._languages, self._given, self.name)
 
     @cached_property
     def _columns(self) -> Columns:
         """The columns of a translation."""
-        return choose_columns(self._first[1], self._width, self._languages, self._given, self.name)
+        return choose_columns(self._first_rows, self._width, self._languages, self._given, self.name)
 
     def _rows(self) -> Iterator[tuple[int, Sequence[object]]]:
         """The number of each row, from 1, and the values of its cells."""
