@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from seq2seq.auto.statistics import COVERED, Statistics
 from seq2seq.corpora.copied_words import POINTER_FROM
+from seq2seq.corpora.filters import FilterConfig
 
 Steps = dict[float, Any]
 """A value for each number of training pairs: the first whose key is at least that number."""
@@ -51,6 +52,9 @@ LARGEST_VOCABULARY = 32_000
 
 SPECIAL = 260
 """Special tokens and bytes, which every vocabulary has."""
+
+LONGEST_SENTENCE = 1000
+"""Tokens of the longest sentences that are trained on, if many are longer than the default."""
 
 MOST_CHARACTERS = 1000
 """Rare characters of a larger alphabet are spelled in bytes."""
@@ -124,6 +128,15 @@ def segmentation(text: Statistics, chosen: Settings) -> Iterator[Choice]:
         yield Choice("tokenizer.sampling", BPE_DROPOUT, "BPE-dropout needs more updates than an hour has")
 
 
+def lengths(text: Statistics, chosen: Settings) -> Iterator[Choice]:
+    """Longer pairs than the default, if more than one in 20 would be dropped for it."""
+    default = FilterConfig().max_length
+    if text.longest_tokens > default:
+        needed = -(-1.25 * text.longest_tokens // 100) * 100
+        reason = f"one pair in 20 has more than about {text.longest_tokens:,.0f} tokens: shorter ones train better"
+        yield Choice("data.filters.max_length", int(min(needed, LONGEST_SENTENCE)), reason)
+
+
 def network(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     """Widths, depth and shared tables."""
     width, pairs = by_pairs(WIDTH, text.pairs), f"{text.pairs:,} pairs"
@@ -187,7 +200,7 @@ def during_training(text: Statistics, chosen: Settings) -> Iterator[Choice]:
 
 
 RULES: tuple[Rule, ...] = (
-    *(vocabulary, vocabulary_size, segmentation, network, copying, regularization, guided_attention),
+    *(vocabulary, vocabulary_size, segmentation, lengths, network, copying, regularization, guided_attention),
     *(updates, during_training),
 )
 """All rules. Each sees the choices of those before it."""

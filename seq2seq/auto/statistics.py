@@ -39,6 +39,11 @@ class SideStatistics:
     script: str
     spaced: bool
 
+    @property
+    def characters_per_token(self) -> float:
+        """A rough mean for subwords: fewer if few words repeat."""
+        return 3 if self.alphabet < 1000 else 1.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Statistics:
@@ -51,6 +56,7 @@ class Statistics:
         alphabet: characters as `SideStatistics.alphabet` counts them, of both sides together.
         all_characters: different characters of both sides together.
         copied: share of the target's words that stand in their source, in [0, 1].
+        longest: characters without spaces of the longer side that 19 in 20 pairs do not exceed.
     """
 
     pairs: int
@@ -60,6 +66,7 @@ class Statistics:
     alphabet: int
     all_characters: int
     copied: float
+    longest: int = 0
 
     @property
     def same_script(self) -> bool:
@@ -70,7 +77,12 @@ class Statistics:
     def tokens_per_pair(self) -> float:
         """A rough number of subword tokens of the longer side: three characters each, one if few words repeat."""
         sides = (self.source, self.target)
-        return max(side.characters / (3 if side.alphabet < 1000 else 1.5) for side in sides) / max(1, self.sampled)
+        return max(side.characters / side.characters_per_token for side in sides) / max(1, self.sampled)
+
+    @property
+    def longest_tokens(self) -> float:
+        """A rough number of subword tokens that 19 in 20 pairs do not exceed on either side."""
+        return self.longest / min(self.source.characters_per_token, self.target.characters_per_token)
 
     def in_words(self) -> str:
         """One line for the user."""
@@ -124,6 +136,7 @@ def read_statistics(pairs: Iterable[Pair], sample: int = SAMPLE) -> Statistics:
         The counts. They depend on the text alone.
     """
     source, target, count, copied, words = _Side(), _Side(), 0, 0, 0
+    lengths: Counter[int] = Counter()
     for pair in pairs:
         count += 1
         if count > sample:
@@ -132,6 +145,7 @@ def read_statistics(pairs: Iterable[Pair], sample: int = SAMPLE) -> Statistics:
         target.add(pair.target)
         found, among = copied_words(pair)
         copied, words = copied + found, words + among
+        lengths[max(sum(map(len, side.split())) for side in pair)] += 1
     both = source.characters + target.characters
     return Statistics(
         pairs=count,
@@ -141,6 +155,7 @@ def read_statistics(pairs: Iterable[Pair], sample: int = SAMPLE) -> Statistics:
         alphabet=_alphabet(both),
         all_characters=len(both),
         copied=copied / max(1, words),
+        longest=_covering(lengths, 0.95),
     )
 
 
@@ -149,6 +164,14 @@ def _alphabet(characters: Mapping[str, int]) -> int:
     needed = COVERED * sum(characters.values())
     covered = accumulate(sorted(characters.values(), reverse=True))
     return len(characters) - sum(total >= needed for total in covered) + bool(characters)
+
+
+def _covering(counts: Mapping[int, int], share: float) -> int:
+    """The least number that is at least as large as this share of the counted ones; 0 of none."""
+    numbers = sorted(counts)
+    below = accumulate(counts[number] for number in numbers)
+    needed = share * sum(counts.values())
+    return next((number for number, total in zip(numbers, below, strict=True) if total >= needed), 0)
 
 
 def _script(characters: Mapping[str, int]) -> str:

@@ -32,6 +32,9 @@ ARRAY = re.compile(r"\ufeff?\s*(\[(?=\s*[{\[\]]|\s*$))?")
 NESTED = "translation"
 ROWS = 1_000  # rows in memory at a time
 
+MOST_NAMED = 20
+"""Columns that a message names."""
+
 
 class JsonLinesFile(PairPerLine):
     """A file with one JSON object per line and a string (or null, a blank sentence) in each of the two columns.
@@ -64,6 +67,12 @@ class JsonLinesFile(PairPerLine):
         return row_pair(row, self.columns, where)
 
 
+def _raised(pair: Pair | DataError) -> Pair:
+    if isinstance(pair, DataError):
+        raise pair
+    return pair
+
+
 def row_pair(row: Any, columns: tuple[str, str], where: str) -> Pair:
     """The pair in a JSON object, at its top level or in its ``translation``.
 
@@ -76,6 +85,11 @@ def row_pair(row: Any, columns: tuple[str, str], where: str) -> Pair:
     cells = row if not isinstance(nested, dict) or set(columns) <= row.keys() else nested
     for column, side in zip(columns, ("source", "target"), strict=True):
         if column not in cells:
+            if lists := [name for name, value in cells.items() if isinstance(value, list)]:
+                raise DataError(
+                    f"{where}: no column {column!r}, and {lists[0]!r} is a list: write its values alone, one object "
+                    "per line"
+                )
             raise no_column(where, column, side, cells)
     return Pair(*(sentence(cells[column], column, where) for column in columns))
 
@@ -107,15 +121,23 @@ class JsonFile(Corpus):
         return (self.file,)
 
     def __iter__(self) -> Iterator[Pair]:
-        return require_pairs(self._pairs(), self.name)
+        return require_pairs(map(_raised, self.pairs_or_errors()), self.name)
 
-    def _pairs(self) -> Iterator[Pair]:
+    def pairs_or_errors(self) -> Iterator[Pair | DataError]:
+        """The pairs, and an error in place of each value that is none.
+
+        Raises:
+            DataError: the file cannot be read on.
+        """
         for number, value in enumerate(self._values(), 1):
             where = f"{self.path}, value {number:,}"
-            if isinstance(value, list) and len(value) == 2:
-                yield Pair(*(sentence(text, side, where) for text, side in zip(value, ("1", "2"), strict=True)))
-            else:
-                yield row_pair(value, self.columns, where)
+            try:
+                if isinstance(value, list) and len(value) == 2:
+                    yield Pair(*(sentence(text, side, where) for text, side in zip(value, ("1", "2"), strict=True)))
+                else:
+                    yield row_pair(value, self.columns, where)
+            except DataError as error:
+                yield error
 
     def _values(self) -> Iterator[Any]:
         """The values, of which the outermost array is opened."""
@@ -235,8 +257,11 @@ def sentence(value: object, column: str, where: str) -> str:
 
 def no_column(where: str, column: str, side: str, names: Iterable[str] | Mapping[str, Any]) -> DataError:
     """The error for a missing column, with the existing ones and the setting to change."""
+    found = sorted(names)
+    more = f" and {len(found) - MOST_NAMED:,} more" if len(found) > MOST_NAMED else ""
     return DataError(
-        f"{where}: no column {column!r} (there are: {', '.join(sorted(names)) or 'none'}): set data.{side}_column=NAME"
+        f"{where}: no column {column!r} (there are: {', '.join(found[:MOST_NAMED]) or 'none'}{more}): set "
+        f"data.{side}_column=NAME"
     )
 
 

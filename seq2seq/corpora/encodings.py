@@ -5,6 +5,8 @@ import re
 import shlex
 from pathlib import PurePath
 
+import regex
+
 from seq2seq.errors import ConfigError, DataError
 
 BYTE_ORDER_MARKS = {
@@ -37,6 +39,19 @@ UNASSIGNED = "\U00040000", "\U000e0000"
 
 CONTROLS = re.compile(rb"[\0-\x06\x0e-\x1a\x7f]")
 """Bytes that text rarely has."""
+
+
+TYPOGRAPHY = re.compile(rb"[\0-\x7f\x82\x84\x85\x91-\x97\xa0\xab\xb7\xbb]*")
+"""ASCII, and the quotation marks and dashes of Windows, which are the same in all of its encodings of alphabets."""
+
+IMPLAUSIBLE = regex.compile(
+    r"(?V1)[\x80-\x9f]|(?<=[A-Za-z])[\p{L}--\p{Latin}]|[\p{L}--\p{Latin}](?=[A-Za-z])|[\p{Ll}--[a-z]](?=[A-Z])"
+    r"|(?<=[A-Za-z])[[\p{S}\p{P}]--[\x00-\x7f’·]](?=[A-Za-z])"
+)
+"""Control characters, two alphabets or a symbol within a word, a capital after a small letter: a wrong encoding."""
+
+COMMON = "cp1252", "mac-roman"
+"""Encodings of text in Latin letters, if the guessed one has many implausible characters."""
 
 
 def codec(encoding: str, setting: str | None) -> str:
@@ -114,6 +129,8 @@ def guess(sample: bytes) -> tuple[str, str] | None:
 
     lines = [line for line in re.split(rb"[\r\n]+", sample) if not line.isascii()]
     special = b"\n".join(lines)[:GUESSED]
+    if TYPOGRAPHY.fullmatch(special):
+        return "cp1252", special.decode("cp1252").split("\n")[0].strip()
     for shortened in (special, special[:-1], special[:-2], special[:-3]):  # a character may be cut at the end
         found = chardet.detect(shortened)["encoding"]
         encoding = None if found is None else codecs.lookup(found).name
@@ -123,10 +140,22 @@ def guess(sample: bytes) -> tuple[str, str] | None:
         if encoding == "iso8859-1" and _decodes(shortened, "cp1252"):
             encoding = "cp1252"  # equal where Latin-1 has letters
         if _decodes(shortened, encoding):
+            encoding = _plausible(shortened, encoding)
             text = shortened.decode(encoding).split("\n")[0].strip()
             if not text.isascii():
                 return encoding, text
     return None
+
+
+def _plausible(data: bytes, guessed: str) -> str:
+    """The guessed encoding, or a common one if a tenth of its special characters are implausible and fewer there."""
+    special = sum(byte > 127 for byte in data)
+    odd = {
+        encoding: len(IMPLAUSIBLE.findall(data.decode(encoding)))
+        for encoding in (guessed, *COMMON)
+        if _decodes(data, encoding)
+    }
+    return guessed if 10 * odd[guessed] < special else min(odd, key=odd.__getitem__)
 
 
 def _decodes(data: bytes, encoding: str) -> bool:

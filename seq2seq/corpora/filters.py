@@ -85,6 +85,6 @@ class Filters:
         """
         if self.kept == 0:
             raise DataError(
-                f"{name}: every pair was dropped ({self.report()}): check the text, or raise data.filters.max_length "
-                "and data.filters.max_ratio"
+                f"{name}: every pair was dropped ({self.report()}): split paragraphs into sentences, or raise "
+                "data.filters.max_length and data.filters.max_ratio"
             )

@@ -120,6 +120,12 @@ def _in_archive(config: DataConfig, file: CorpusFile, start: Start, setting: str
     names = texts(start.members)
     codes = config.source_language, config.target_language
     sides = [[name for name in names if _is_of(name, code)] for code in codes]
+    if [len(side) for side in sides] != [
+        1,
+        1,
+    ]:  # of a.en a.fr b.en b.de, b is English and German
+        both = set.intersection(*({_without_language(name) for name in side} for side in sides))
+        sides = [[name for name in side if _without_language(name) in both] for side in sides]
     if codes[0] != codes[1] and [len(side) for side in sides] == [1, 1]:
         return TextFiles(*(CorpusFile(file.path / side[0], config.encoding) for side in sides))
     if len(names) == 1:
@@ -132,6 +138,10 @@ def _is_of(name: str, code: str) -> bool:
     ending = name.removesuffix(".gz").rpartition(".")[2]
     language = language_named(code.casefold())
     return ending == code or (language is not None and language_named(ending.casefold()) == language)
+
+
+def _without_language(name: str) -> str:
+    return name.removesuffix(".gz").rpartition(".")[0]
 
 
 def column_names(config: DataConfig) -> tuple[str, str]:

@@ -156,7 +156,10 @@ def _assign(corpus: Corpus, sizes: list[float] | None, seed: int) -> Assignment:
         filled = np.array([not any(map(is_blank, pair[corpus.monolingual :])) for pair in pairs], np.bool_)
         if pairs and not filled.any():
             raise DataError(f"{corpus.name}: every pair has a blank side: check the columns or the file")
-        parts, report = split_groups(*group_pairs(list(compress(pairs, filled))), sizes, seed, corpus.name)
+        try:
+            parts, report = split_groups(*group_pairs(list(compress(pairs, filled))), sizes, seed, corpus.name)
+        except DataError as error:  # wrong columns look like too few pairs, or like copies of each other
+            raise DataError(f"{error}{f' ({corpus.note})' if corpus.note else ''}") from None
         every = np.full(len(pairs), -1, np.int8)
         every[filled] = parts
         _ASSIGNMENTS[key] = Assignment(every, replace(report, blank=len(pairs) - int(filled.sum())))

@@ -25,7 +25,7 @@ from seq2seq.corpora.table_form import (
     parsed_rows,
     separator_and_width,
 )
-from seq2seq.errors import DataError, counted
+from seq2seq.errors import DataError, counted, program
 
 log = logging.getLogger("seq2seq")
 
@@ -131,8 +131,8 @@ class TableFile(Corpus):
         if len(cells) <= max(source, target):
             raise DataError(
                 f"{self.path}, line {line:,}: {counted(len(cells), 'column')} separated by {self.separator!r}, but "
-                f"{max(source, target) + 1} are needed: fix the row or set data.source_column=NUMBER "
-                "data.target_column=NUMBER"
+                f"{max(source, target) + 1} are needed: fix the row, set data.source_column=NUMBER "
+                f"data.target_column=NUMBER, or let {program('doctor')} drop such rows with fix=true"
             )
         if self.checks_width and any(cells[self.width :]):
             raise DataError(

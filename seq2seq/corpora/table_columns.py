@@ -88,9 +88,7 @@ def _language(title: str) -> str | None:
     return found.pop() if len(found) == 1 else None
 
 
-def header_row(
-    rows: Sequence[Sequence[str]], languages: tuple[str, str], given: tuple[str | None, str | None]
-) -> int:
+def header_row(rows: Sequence[Sequence[str]], languages: tuple[str, str], given: tuple[str | None, str | None]) -> int:
     """The index of the header among the rows at the start of a table; 0 if none is found.
 
     A title of the whole table may stand above it. No row above has a pair in the header's columns, so no text is lost.

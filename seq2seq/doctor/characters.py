@@ -7,8 +7,10 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
+import regex
 from ftfy import TextFixerConfig, fix_encoding
 
+from seq2seq.corpora.languages import UNSEGMENTED
 from seq2seq.doctor.arrays import PairArrays, SentenceArray
 from seq2seq.doctor.findings import Finding
 from seq2seq.doctor.reasons import Reason
@@ -32,13 +34,32 @@ KINDS = (
     Reason.private_use,
 )
 
+ZERO_WIDTH_SPACE = "\u200b"
+WORD_SPACE = regex.compile(f"(?<={UNSEGMENTED.pattern}){ZERO_WIDTH_SPACE}(?={UNSEGMENTED.pattern})")
+"""A zero-width space between letters of a script without spaces, as Khmer, Thai and Burmese text separates words."""
+
 _FOLD = {ord(char): " " for char in SEPARATORS} | {ord(char): None for char in CONTROL + BYTE_ORDER_MARK + INVISIBLE}
+_FOLD_BUT_SPACES = {code: new for code, new in _FOLD.items() if chr(code) != ZERO_WIDTH_SPACE}
+_INVISIBLE = regex.compile(f"[{INVISIBLE}]")
 _MOJIBAKE_ONLY = TextFixerConfig(fix_c1_controls=False)
 
 
 def fold(text: str) -> str:
-    """Replace line separators by spaces, and remove control and invisible characters."""
-    return text.translate(_FOLD)
+    """Replace line separators by spaces, and remove control and invisible characters that separate no words."""
+    if not separates_words(text):
+        return text.translate(_FOLD)
+    parts = WORD_SPACE.split(text.translate(_FOLD_BUT_SPACES))
+    return ZERO_WIDTH_SPACE.join(part.replace(ZERO_WIDTH_SPACE, "") for part in parts)
+
+
+def separates_words(text: str) -> bool:
+    """Whether zero-width spaces separate the words of a text: there are as many as spaces."""
+    return ZERO_WIDTH_SPACE in text and len(WORD_SPACE.findall(text)) >= max(1, text.count(" "))
+
+
+def has_invisible(text: str) -> bool:
+    """Whether a text has characters of `INVISIBLE` that separate no words."""
+    return _INVISIBLE.search(WORD_SPACE.sub("", text) if separates_words(text) else text) is not None
 
 
 def repair_mojibake(text: str) -> str:
@@ -82,8 +103,17 @@ def _find(side: str, sentences: SentenceArray) -> list[Finding]:
     findings = [
         Finding(reason, sentences.rows_at(odd[kinds[odd] == kind]), side) for kind, reason in enumerate(KINDS, 1)
     ]
+    findings = [_without_word_spaces(finding, sentences) for finding in findings]
     # A character that takes several bytes of UTF-8 becomes several characters, all of them above ASCII.
     above_ascii = sentences.codes > 127
     candidates = sentences.rows_at(np.flatnonzero(above_ascii[:-1] & above_ascii[1:])).tolist()
     mojibake = [row for row in candidates if repair_mojibake(text := sentences.sentences[row]) != text]
     return [*findings, Finding(Reason.mojibake, np.array(mojibake, np.int64), side)]
+
+
+def _without_word_spaces(finding: Finding, sentences: SentenceArray) -> Finding:
+    """The finding without sentences whose only invisible characters separate words."""
+    if finding.reason is not Reason.invisible:
+        return finding
+    rows = [row for row in finding.rows.tolist() if has_invisible(sentences.sentences[row])]
+    return finding._replace(rows=np.array(rows, np.int64))

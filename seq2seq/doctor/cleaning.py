@@ -203,7 +203,11 @@ def clean(diagnosis: Diagnosis, keep: Collection[Reason]) -> CleaningResult:
                 kept += len(sides[0])
                 for file, lines in zip(files, sides if len(files) == 2 else [_rows(*sides)], strict=True):
                     file.write("".join(f"{line}\n" for line in lines).encode())
-        if diagnosis.pairs and not kept:  # before the files get their names
+        if not diagnosis.pairs:  # before the files get their names
+            raise DataError(
+                f"{diagnosis.corpus.name}: no pair can be read, so there is none to clean: see the lines above"
+            )
+        if not kept:
             reasons = ", ".join(sorted(cleaner.dropped))
             raise DataError(
                 f"{diagnosis.corpus.name}: fix=true would drop every pair ({reasons}): correct the files, or set "

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 import pyarrow as pa
 import pyarrow.compute
 
-from seq2seq.corpora.columns import ParquetFile, sentence
+from seq2seq.corpora.columns import JsonFile, ParquetFile, sentence
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import PairPerLine, TextFiles
@@ -49,7 +49,7 @@ def read_blocks(corpus: Corpus) -> Iterator[PairBlock]:
         return _record_blocks(corpus)
     if isinstance(corpus, ParquetFile):
         return _parquet_blocks(corpus)
-    return _iterated_blocks(corpus.pairs_or_errors() if isinstance(corpus, TableFile) else corpus)
+    return _iterated_blocks(corpus.pairs_or_errors() if isinstance(corpus, TableFile | JsonFile) else corpus)
 
 
 class LineReader:

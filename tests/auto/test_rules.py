@@ -61,6 +61,15 @@ def test_more_pairs_never_have_a_smaller_model_or_more_dropout(settings, few, ma
     assert all(small[name] >= large[name] for name in SMALLER)
 
 
+@pytest.mark.parametrize(("longest", "kept"), [(0, None), (600, None), (900, 400), (90_000, 1000)])
+def test_long_pairs_are_kept_up_to_a_limit(settings, longest, kept):
+    assert chosen(replace(text(300), longest=longest), settings).get("data.filters.max_length") == kept
+    assert (
+        chosen(replace(text(300), longest=9000), settings, ["data.filters.max_length"])["data.filters.max_length"]
+        == 200
+    )
+
+
 @given(PAIRS, PAIRS)
 def test_more_pairs_are_never_trained_with_fewer_tokens(settings, few, many):
     few, many = sorted((few, many))

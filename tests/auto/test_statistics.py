@@ -21,6 +21,13 @@ def test_counts_of_a_small_text():
     assert ", Latin script, " in text.in_words()
 
 
+def test_the_length_of_long_pairs():
+    text = read_statistics([Pair("ab cd", "e")] * 95 + [Pair("a", "b" * 99)] * 5)
+    assert (text.longest, text.longest_tokens) == (4, pytest.approx(4 / 3))
+    assert read_statistics([Pair("ab cd", "e")] * 94 + [Pair("a", "b" * 99)] * 6).longest == 99
+    assert read_statistics([]).longest == 0
+
+
 def test_scripts_and_spaces():
     text = read_statistics([Pair("これは長い文であり空白がありません", "это предложение")] * 3)
     assert (text.source.script, text.target.script) == ("HIRAGANA", "CYRILLIC")

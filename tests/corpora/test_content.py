@@ -97,6 +97,9 @@ def test_utf16_is_named_and_read_with_the_setting_that_is_named(tmp_path, text, 
         ("gb18030", "你好,今天天气很好。\n我在图书馆看书。\n"),
         ("cp949", "안녕하세요, 잘 지내세요?\n오늘은 날씨가 좋습니다.\n"),
         ("koi8-r", "Привет, как дела?\nСегодня хорошая погода.\n"),
+        ("cp1252", "It’s late.\n“No.”\n"),
+        ("cp1252", "Ñuke ñi ruka mew’ kiñe domo\n« Où êtes-vous ? » – l’été\n"),
+        ("mac-roman", "Él dijo “sí” – mañana\n¿Dónde está el niño?\n"),
     ],
 )
 def test_other_encodings_are_guessed_and_the_guess_is_shown(tmp_path, encoding, text):
@@ -228,6 +231,9 @@ def test_an_archive_of_opus_is_two_aligned_files(tmp_path, pack):
     assert list(read_lines(side)) == list(CorpusFile(side).lines()) == ["Dia duit.", "Sea."]
     with pytest.raises(DataError, match="corpus is an archive with 2 files"):
         list(read_lines(path / "none"))
+    others = {"GNOME.de-en.de": b"Hallo.\n", "GNOME.de-en.en": b"Hi.\n", "GNOME.de-ga.ga": b"Sea.\n"}
+    path.write_bytes(pack(OPUS | others))
+    assert list(Corpus.read(path, "en", "ga")) == PAIRS, "of several pairs of languages"
 
 
 @pytest.mark.parametrize("name", ["a.tsv", "folder/a.json.gz"])
@@ -317,6 +323,8 @@ def test_json_of_any_layout_is_read_one_value_at_a_time(tmp_path):
         '[{"en": "a", "de": "b"}, {"en": ': r"text\.ga: not JSON \(",
         '[{"en": "a", "de": "b"} x]': r"text\.ga: not JSON \(",
         '[{"en": 1, "de": "b"}]': r"value 1: 'en' is of type int",
+        '{"data": [{"en": "a", "de": "b"}]}': "no column 'en', and 'data' is a list: write its values alone",
+        json.dumps({f"{number:03}": "" for number in range(99)}): r"no column 'en' \(there are: .*, 019 and 79 more\)",
         '[["a", "b"], ["c"]]': r"value 2: a JSON list, not an object",
         "[]": "no lines found",
     }.items():

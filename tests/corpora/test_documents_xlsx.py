@@ -95,6 +95,20 @@ def test_a_workbook_says_which_columns_are_read_unless_settings_do(tmp_path):
     assert titled.titles == ("text", "note")
 
 
+def test_a_title_above_the_header_is_left_as_it_is(tmp_path):
+    rows = [["Phrases of our village"], [None], ["No.", "Vietnamese", "English"], [1, "có", "yes"], [2, None, "no"]]
+    document = XlsxFile(workbook(tmp_path, rows), "en", "vi")
+    assert list(document) == [Pair("yes", "có"), Pair("no", "")]
+    assert "row 2 is a header, rows above it are left out" in document.note
+    assert cells(written(document)) == [
+        ["Phrases of our village", None, None],
+        [None, None, None],
+        ["No.", "Vietnamese", "English"],
+        [1, "có", "yes"],
+        [2, "=no", "no"],
+    ]
+
+
 def test_other_sheets_with_text_are_named(tmp_path):
     document = XlsxFile(workbook(tmp_path, [["English", "Vietnamese"], ["yes", None]]), "en", "vi")
     assert document.note.endswith("target 'Vietnamese'; only the first sheet, not 'other'")

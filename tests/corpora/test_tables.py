@@ -139,6 +139,50 @@ def test_a_title_of_one_of_the_languages_beside_another_word_is_a_header(tmp_pat
     assert "names the languages Deutsch and Halunisch, but the settings say en and de" in caplog.text
 
 
+@pytest.mark.parametrize("header", ["SENTENCE_EN,sentence_de", "Text (en),Text (German)", "word,translation"])
+def test_titles_may_have_other_words(tmp_path, header):
+    assert list(table(tmp_path, f"{header}\nWe work.,Wir arbeiten.\n")) == [WE]
+
+
+NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+
+
+def labelled(label: str) -> list[list[str]]:
+    return [[label.format(n), f"We have {word}.", f"Wir haben {word}."] for n, word in enumerate(NUMBERS)]
+
+
+@pytest.mark.parametrize("label", ["{}", "GEN 1:{}", "2021-03-{}", "{}.5", ""])
+def test_columns_of_numbers_and_labels_are_no_text(tmp_path, label):
+    rows = labelled(label)
+    content = "".join("\t".join(row) + "\n" for row in rows)
+    corpus = table(tmp_path, content)
+    assert list(corpus) == [Pair(*row[1:]) for row in rows]
+    assert "columns 2 and 3 of 3 are read as source and target: for others, set" in corpus.note
+    assert table(tmp_path, content, "1", "2").columns == (0, 1)
+
+
+def test_numbers_below_a_title_show_a_header(tmp_path):
+    rows = [["no", "en", "our village"], *labelled("{}")]
+    corpus = table(tmp_path, "".join(",".join(row) + "\n" for row in rows))
+    assert list(corpus) == [Pair(*row[1:]) for row in rows[1:]]
+    assert "the first row is a header: source 'en', target 'our village'; for others of the 3 columns" in corpus.note
+
+
+def test_sentences_with_numbers_are_text(tmp_path):
+    rows = [[f"Room {n} has {word} beds.", f"Zimmer {n} hat {word} Betten.", "x"] for n, word in enumerate(NUMBERS)]
+    assert list(table(tmp_path, "".join("\t".join(row) + "\n" for row in rows))) == [Pair(*row[:2]) for row in rows]
+
+
+def test_a_header_may_stand_below_the_title_of_the_table(tmp_path):
+    corpus = table(tmp_path, "Phrases of our village,\nmade in 2014,\n\nGerman,English\nWir arbeiten.,We work.\n")
+    assert list(corpus) == [WE]
+    assert "row 3 is a header, rows above it are left out: source 'English', target 'German'" in corpus.note
+    named = table(tmp_path, "Phrases,,\nid,Lesson,Answer\n7,We work.,Wir arbeiten.\n", "Lesson", "Answer")
+    assert list(named) == [WE]
+    dictionary = table(tmp_path, "dog,Hund\nEnglish,German\n")
+    assert list(dictionary) == [Pair("dog", "Hund"), Pair("English", "German")], "a pair stands above it"
+
+
 def test_columns_are_chosen_by_number_or_title(tmp_path):
     content = "id,Lesson,Answer\n7,We work.,Wir arbeiten.\n"
     assert list(table(tmp_path, content, "Lesson", "Answer")) == [WE]
@@ -190,7 +234,8 @@ def test_the_doctor_reads_on_after_a_row_without_a_pair(tmp_path):
     assert block.source == ["a", "", "d"]
     assert block.errors == {
         1: f"{tmp_path}/pairs.csv, line 2: 1 column separated by '\\t', but 2 are needed: fix the "
-        "row or set data.source_column=NUMBER data.target_column=NUMBER"
+        "row, set data.source_column=NUMBER data.target_column=NUMBER, or let python recipes/doctor.py drop such rows "
+        "with fix=true"
     }
 
 

@@ -52,6 +52,21 @@ def test_characters_that_a_writing_system_needs_are_not_odd():
     assert findings(*lines) == {}
 
 
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("ខ្ញុំ\u200bទៅ\u200bផ្ទះ។", None),  # the words of Khmer
+        ("သူ \u200bက \u200bစာ ဖတ်\u200bတယ်", "သူ က စာ ဖတ်တယ်"),  # spaces separate these
+        ("\u200bខ្ញុំ\u200bទៅ\u200b", "ខ្ញុំ\u200bទៅ"),
+        ("a\u200bb", "ab"),
+    ],
+)
+def test_zero_width_spaces_that_separate_words_stay(text, folded):
+    assert fold(text) == (folded or text)
+    found = OddCharacters().find(PairArrays(SentenceArray([text, "a"]), SentenceArray(["a", "a"]), {}))
+    assert [finding.rows.tolist() for finding in found] == ([[0]] if folded else [])
+
+
 def test_letters_are_never_odd():
     odd = [chr(code) for code in range(sys.maxunicode + 1) if kind_table()[code] and chr(code).isalpha()]
     assert odd == []

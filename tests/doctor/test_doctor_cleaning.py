@@ -168,6 +168,9 @@ def test_an_empty_copy_is_never_written(tmp_path):
     diagnosis = diagnosed(TsvFile(tmp_path / "a.tsv", "1", "2"))
     with pytest.raises(DataError, match=r"would drop every pair \(blank\): correct the files, or set keep=\[blank\]"):
         clean(diagnosis, [])
+    (tmp_path / "a.tsv").write_bytes(b"")
+    with pytest.raises(DataError, match=r"there is no pair to clean \(.* has no lines: check that"):
+        clean(diagnosed(TsvFile(tmp_path / "a.tsv", "1", "2")), [])
     assert [*tmp_path.iterdir()] == [tmp_path / "a.tsv"]
 
 
@@ -222,7 +225,8 @@ def test_any_two_files_can_be_diagnosed_and_cleaned(tmp_path_factory, source, ta
     try:
         result = clean(diagnosis, [])
     except DataError as error:
-        assert "would drop every pair" in str(error)  # noqa: PT017
+        words = "would drop every pair" if diagnosis.pairs else "there is no pair to clean"
+        assert words in str(error)  # noqa: PT017
         return
     cleaned = [list(read_lines(path)) for path in result.paths]
     assert len(cleaned[0]) == len(cleaned[1]) == result.kept == diagnosis.pairs - sum(result.dropped.values())

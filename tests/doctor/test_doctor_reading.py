@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
+from seq2seq.corpora.columns import JsonFile, JsonLinesFile, ParquetFile
 from seq2seq.corpora.corpus import Corpus, Pair, PairList
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import TextFiles, TsvFile
@@ -103,6 +103,9 @@ def test_unreadable_rows_are_recorded_with_their_number(tmp_path):
     block = read_whole(JsonLinesFile(tmp_path / "a.jsonl", "en", "de"))
     assert (block.source, block.target) == (["a", "", "", "", "", "\ud800"], ["b", "", "", "", "", ""])
     assert sorted(block.errors) == [1, 2, 3, 4]
+    (tmp_path / "a.json").write_text('[{"en": "a", "de": "b"}, {"en": "c"}, {"en": "e", "de": "f"}]')
+    block = read_whole(JsonFile(tmp_path / "a.json", "en", "de"))
+    assert (block.source, sorted(block.errors)) == (["a", "", "e"], [1])
 
 
 def test_parquet_with_bytes_that_are_not_utf8(tmp_path):

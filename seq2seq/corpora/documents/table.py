@@ -78,7 +78,8 @@ class TableDocument(Document):
             elif number == self._start and columns.header:
                 text = columns.title
             output.write(self._encoded(self._with_cell(row, text) if row.cells else row.text))
-        self.report = f"{self.name}: {counted(filled, 'cell')} filled; {columns.describe(self._first_rows[0], self._width)}"
+        where = columns.describe(self._first_rows[0], self._width)
+        self.report = f"{self.name}: {counted(filled, 'cell')} filled; {where}"
 
     def _is_blank(self, number: int, cells: list[str]) -> bool:
         """Whether a row lacks a translation."""
