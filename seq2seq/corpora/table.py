@@ -91,7 +91,7 @@ class TableFile(Corpus):
     @property
     def note(self) -> str:
         """Names the header row, or the columns if some of several were chosen without settings."""
-        return columns_note(self.name, self._columns, self.titles, self._width, self._above)
+        return columns_note(self.name, self._columns, self.titles, self._width, self._above + 1)
 
     @property
     def files(self) -> Sequence[CorpusFile]:

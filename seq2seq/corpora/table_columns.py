@@ -151,7 +151,7 @@ def _filled(rows: Iterable[Sequence[str]], column: int) -> list[str]:
     return [row[column] for row in rows if column < len(row) and row[column].strip()]
 
 
-def columns_note(name: str, columns: PairColumns, titles: tuple[str, str] | None, width: int, above: int = 0) -> str:
+def columns_note(name: str, columns: PairColumns, titles: tuple[str, str] | None, width: int, row: int = 1) -> str:
     """One line about the columns of a table; empty if there is nothing to say.
 
     Args:
@@ -159,20 +159,21 @@ def columns_note(name: str, columns: PairColumns, titles: tuple[str, str] | None
         columns: those that are read.
         titles: of the two columns; None without a header row.
         width: the number of columns if nothing says which two are the pairs, else 0.
-        above: rows above the header.
+        row: the number of the header, from 1.
     """
     if titles is not None:
-        row = "the first row is a header" if not above else f"row {above + 1} is a header, rows above it are left out"
-        found = f"{name}: {row}: source {titles[0]!r}, target {titles[1]!r}"
+        which = "the first row is a header" if row == 1 else f"row {row} is a header, rows above it are left out"
+        found = f"{name}: {which}: source {titles[0]!r}, target {titles[1]!r}"
         if columns.named or width <= 2:
             return found
         return f"{found}; for others of the {width} columns, set data.source_column and data.target_column"
     if width <= 2:
         return ""
-    which = f"columns {columns.source + 1} and {columns.target + 1}" if columns[:2] != (0, 1) else "the first two"
+    which = f"columns {columns.source + 1} and {columns.target + 1} of {width}"
+    which = f"the first two of {width} columns" if columns[:2] == (0, 1) else which
     return (
-        f"{name}: {which} of {width} columns are read as source and target: for others, set data.source_column and "
-        "data.target_column to their titles or numbers"
+        f"{name}: {which} are read as source and target: for others, set data.source_column and data.target_column to "
+        "their titles or numbers"
     )
 
 
@@ -207,8 +208,10 @@ def pair_columns(
             *(name, " and ".join(first), *languages),
         )
     titles = any(column is not None and not column.isdecimal() for column in given)
-    numbered = len(texts) > 1 and header is None and _titles_numbers(rows)
-    return PairColumns(source, target, header is not None or titles or numbered, named=not numbered)
+    content = len(texts) > 1 and header is None
+    numbered = content and _titles_numbers(rows)
+    named = not numbered and not (content and (source, target) != (0, 1))
+    return PairColumns(source, target, header is not None or titles or numbered, named)
 
 
 def _column(column: str, titles: Iterable[str], side: str, name: str) -> int:

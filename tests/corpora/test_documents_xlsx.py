@@ -99,7 +99,7 @@ def test_a_title_above_the_header_is_left_as_it_is(tmp_path):
     rows = [["Phrases of our village"], [None], ["No.", "Vietnamese", "English"], [1, "có", "yes"], [2, None, "no"]]
     document = XlsxFile(workbook(tmp_path, rows), "en", "vi")
     assert list(document) == [Pair("yes", "có"), Pair("no", "")]
-    assert "row 2 is a header, rows above it are left out" in document.note
+    assert "row 3 is a header, rows above it are left out" in document.note
     assert cells(written(document)) == [
         ["Phrases of our village", None, None],
         [None, None, None],

@@ -74,7 +74,9 @@ class XlsxFile(Document):
     @cached_property
     def fingerprint(self) -> str:
         """The content of the file, and how it is read."""
-        return f"xlsx {self.file.content} {self._languages} {self._given}"
+        how = f" from row {self._above + 1}" if self._above else ""
+        how += "" if self._pair_columns.named else f" {self._pair_columns}"
+        return f"xlsx {self.file.content} {self._languages} {self._given}{how}"
 
     @property
     def titles(self) -> tuple[str, str] | None:
@@ -90,7 +92,8 @@ class XlsxFile(Document):
     def note(self) -> str:
         """Names the header row, or the columns if some of several were chosen without settings; and unread sheets."""
         width = max(map(len, self._first_rows)) if self._given == (None, None) else 0
-        columns = columns_note(self.name, self._pair_columns, self.titles, width, self._above)
+        row = self._first[0] if self._above else 1
+        columns = columns_note(self.name, self._pair_columns, self.titles, width, row)
         return f"{columns or f'{self.name}: read as pairs'}{self._left_out}" if self._left_out else columns
 
     def __iter__(self) -> Iterator[Pair]:
