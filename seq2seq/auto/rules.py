@@ -133,7 +133,7 @@ def lengths(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     default = FilterConfig().max_length
     if text.longest_tokens > default:
         needed = -(-1.25 * text.longest_tokens // 100) * 100
-        reason = f"one pair in 20 has more than about {text.longest_tokens:,.0f} tokens: shorter ones train better"
+        reason = f"one pair in 20 has more than about {text.longest_tokens:,.0f} tokens, and shorter ones train better"
         yield Choice("data.filters.max_length", int(min(needed, LONGEST_SENTENCE)), reason)
 
 
