@@ -67,6 +67,17 @@ def test_blank_cells_of_the_column_of_the_language_are_filled(tmp_path):
     assert "into blank cells of column 1 'Vietnamese'" in document.report
 
 
+def test_a_title_above_the_header_stays(tmp_path):
+    document = table(tmp_path, "Phrases of our village\n,\nVietnamese,English\n,We work.\ncó,yes\n")
+    assert written(document) == "Phrases of our village\n,\nVietnamese,English\n<We work.>,We work.\ncó,yes\n"
+
+
+def test_numbers_are_not_translated(tmp_path):
+    rows = [f"{number},Sentence {chr(97 + number)}.\n" for number in range(12)]
+    expected = "".join(f"{row[:-1]},<{row[:-1].split(',')[1]}>\n" for row in rows)
+    assert written(table(tmp_path, "".join(rows))) == expected
+
+
 def test_without_a_header_the_first_column_is_translated(tmp_path):
     assert written(table(tmp_path, "We work.,a\nYes.,b\n")) == "We work.,a,<We work.>\nYes.,b,<Yes.>\n"
     assert written(table(tmp_path, "a,We work.\nb,Yes.\n", "2")) == "a,We work.,<We work.>\nb,Yes.,<Yes.>\n"

@@ -122,6 +122,13 @@ def test_a_corpus_that_cannot_be_split_is_refused_in_one_line(pairs, sizes, word
     assert "\n" not in str(error.value)
 
 
+def test_an_error_names_the_columns_that_were_read(tmp_path: Path):
+    rows = [f"Luke\tverse\t{pair.source}\n" for pair in different_pairs(30)]
+    (tmp_path / "a.tsv").write_text("".join(rows))
+    with pytest.raises(DataError, match=r"form 1 group, .*\(.*a\.tsv: the first two of 3 columns are read as source"):
+        Corpus.read(tmp_path / "a.tsv").split()
+
+
 @given(st.lists(st.integers(0, 60), min_size=40, max_size=300), st.integers(0, 99))
 def test_a_group_is_in_one_set(numbers, seed):
     groups = np.unique(numbers, return_inverse=True)[1]
