@@ -27,7 +27,7 @@ def test_words_name_cells_and_layers():
     assert Variant.parse("lstm:ssru") == (CellKind.lstm, CellKind.ssru, None)
     assert Variant.parse("min_gru:lstm:2").name == "min_gru-lstm-2"
     for word in ("lstn", "lstm:gru:two"):
-        with pytest.raises(ValueError, match="lstn|two"):
+        with pytest.raises(ValueError, match=r"lstn|two"):
             Variant.parse(word)
 
 
