@@ -69,10 +69,8 @@ class Variant(NamedTuple):
 
     def model(self, base: ModelConfig) -> ModelConfig:
         """The settings of a model with these cells, and otherwise those of another."""
-        encoder, decoder = (
-            replace(side, cell=cell, layers=self.layers or side.layers)
-            for side, cell in ((base.encoder, self.encoder), (base.decoder, self.decoder))
-        )
+        encoder = replace(base.encoder, cell=self.encoder, layers=self.layers or base.encoder.layers)
+        decoder = replace(base.decoder, cell=self.decoder, layers=self.layers or base.decoder.layers)
         return replace(base, encoder=encoder, decoder=decoder)
 
 
