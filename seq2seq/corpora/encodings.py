@@ -129,8 +129,8 @@ def guess(sample: bytes) -> tuple[str, str] | None:
 
     lines = [line for line in re.split(rb"[\r\n]+", sample) if not line.isascii()]
     special = b"\n".join(lines)[:GUESSED]
-    if TYPOGRAPHY.fullmatch(special):
-        return "cp1252", special.decode("cp1252").split("\n")[0].strip()
+    if TYPOGRAPHY.fullmatch(special) and (text := special.decode("cp1252").split("\n")[0].strip()):
+        return "cp1252", text
     for shortened in (special, special[:-1], special[:-2], special[:-3]):  # a character may be cut at the end
         found = chardet.detect(shortened)["encoding"]
         encoding = None if found is None else codecs.lookup(found).name

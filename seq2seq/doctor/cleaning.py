@@ -204,19 +204,25 @@ def clean(diagnosis: Diagnosis, keep: Collection[Reason]) -> CleaningResult:
                 for file, lines in zip(files, sides if len(files) == 2 else [_rows(*sides)], strict=True):
                     file.write("".join(f"{line}\n" for line in lines).encode())
         if not diagnosis.pairs:  # before the files get their names
-            raise DataError(
-                f"{diagnosis.corpus.name}: no pair can be read, so there is none to clean: see the lines above"
-            )
+            reason = "; ".join(diagnosis.notes)
+            raise DataError(f"{diagnosis.corpus.name}: there is no pair to clean ({reason}): name the right file")
         if not kept:
-            reasons = ", ".join(sorted(cleaner.dropped))
-            raise DataError(
-                f"{diagnosis.corpus.name}: fix=true would drop every pair ({reasons}): correct the files, or set "
-                f"keep=[{reasons}]"
-            )
+            raise _nothing_left(diagnosis, sorted(cleaner.dropped))
     dropped, changed = (
         {reason: count[reason] for reason in Reason if count[reason]} for count in (cleaner.dropped, cleaner.changed)
     )
     return CleaningResult(paths, diagnosis.pairs, kept, dropped, changed)
+
+
+def _nothing_left(diagnosis: Diagnosis, reasons: list[Reason]) -> DataError:
+    """The error for a corpus of which every pair would be dropped."""
+    notes = {finding.reason: finding.note for finding in diagnosis.findings if finding.note}
+    example = f"; {notes[Reason.unreadable]}" if Reason.unreadable in set(reasons) & set(notes) else ""
+    kept = ", ".join(reason for reason in reasons if reason not in NEVER_KEPT)
+    return DataError(
+        f"{diagnosis.corpus.name}: fix=true would drop every pair ({', '.join(reasons)}{example}): correct the files"
+        f"{f', or set keep=[{kept}]' if kept else ''}"
+    )
 
 
 def _rows(sources: list[str], targets: list[str]) -> list[str]:

@@ -103,7 +103,10 @@ def diagnose(
         for check in (*corpus_checks, Overlap(held_out)):
             findings[name] += check.find(data)
         if not trigrams.separable:
-            notes[name].append("languages are not checked: the two sides are too similar")
+            notes[name].append(
+                "languages are not checked: the two sides are too similar; if their languages are not, many pairs have "
+                "source and target exchanged"
+            )
         statistics[name] = data
     check_texts(corpora, statistics, notes, findings, (codes or {}).get("target", ""))
     return [

@@ -168,6 +168,9 @@ def test_an_empty_copy_is_never_written(tmp_path):
     diagnosis = diagnosed(TsvFile(tmp_path / "a.tsv", "1", "2"))
     with pytest.raises(DataError, match=r"would drop every pair \(blank\): correct the files, or set keep=\[blank\]"):
         clean(diagnosis, [])
+    (tmp_path / "a.tsv").write_text("a\nb\n")
+    with pytest.raises(DataError, match=r"every pair \(unreadable; .*a\.tsv, line 1: 1 tab-.*\): correct the files$"):
+        clean(diagnosed(TsvFile(tmp_path / "a.tsv", "1", "2")), [])
     (tmp_path / "a.tsv").write_bytes(b"")
     with pytest.raises(DataError, match=r"there is no pair to clean \(.* has no lines: check that"):
         clean(diagnosed(TsvFile(tmp_path / "a.tsv", "1", "2")), [])
