@@ -14,7 +14,7 @@ from pathlib import Path
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile, corpus_file
 from seq2seq.corpora.files import require_pairs
-from seq2seq.corpora.table_columns import columns_note, header_row, pair_columns
+from seq2seq.corpora.table_columns import columns_note, header_row, pair_columns, pair_titles
 from seq2seq.corpora.table_form import (
     SAMPLE,
     Form,
@@ -82,16 +82,13 @@ class TableFile(Corpus):
 
     @property
     def titles(self) -> tuple[str, str] | None:
-        """Titles of the two columns in the header row."""
-        if self.header is None:
-            return None
-        source, target = (self.header[column] if column < len(self.header) else "" for column in self.columns)
-        return source, target
+        """Titles of the two columns in the header row, unless only the rows below show that it is one."""
+        return pair_titles(self.header or [], self._columns) if self._columns.named else None
 
     @property
     def note(self) -> str:
         """Names the header row, or the columns if some of several were chosen without settings."""
-        return columns_note(self.name, self._columns, self.titles, self._width, self._above + 1)
+        return columns_note(self.name, self._columns, self.header or [], self._width, self._above + 1)
 
     @property
     def files(self) -> Sequence[CorpusFile]:

@@ -151,17 +151,25 @@ def _filled(rows: Iterable[Sequence[str]], column: int) -> list[str]:
     return [row[column] for row in rows if column < len(row) and row[column].strip()]
 
 
-def columns_note(name: str, columns: PairColumns, titles: tuple[str, str] | None, width: int, row: int = 1) -> str:
+def pair_titles(first: Sequence[str], columns: PairColumns) -> tuple[str, str] | None:
+    """The titles of the two columns in the first row; None if it is no header."""
+    if not columns.header:
+        return None
+    source, target = (first[column] if column < len(first) else "" for column in columns[:2])
+    return source, target
+
+
+def columns_note(name: str, columns: PairColumns, first: Sequence[str], width: int, row: int = 1) -> str:
     """One line about the columns of a table; empty if there is nothing to say.
 
     Args:
         name: of the file.
         columns: those that are read.
-        titles: of the two columns; None without a header row.
+        first: the header, or else the first row.
         width: the number of columns if nothing says which two are the pairs, else 0.
         row: the number of the header, from 1.
     """
-    if titles is not None:
+    if titles := pair_titles(first, columns):
         which = "the first row is a header" if row == 1 else f"row {row} is a header, rows above it are left out"
         found = f"{name}: {which}: source {titles[0]!r}, target {titles[1]!r}"
         if columns.named or width <= 2:

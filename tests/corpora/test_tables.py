@@ -166,6 +166,7 @@ def test_numbers_below_a_title_show_a_header(tmp_path):
     corpus = table(tmp_path, "".join(",".join(row) + "\n" for row in rows))
     assert list(corpus) == [Pair(*row[1:]) for row in rows[1:]]
     assert "the first row is a header: source 'en', target 'our village'; for others of the 3 columns" in corpus.note
+    assert corpus.titles is None, "the cleaned copy has no numbers that would show it"
 
 
 def test_sentences_with_numbers_are_text(tmp_path):

@@ -22,7 +22,7 @@ from seq2seq.corpora.documents.document import Document, pair
 from seq2seq.corpora.documents.sheet import SheetReader
 from seq2seq.corpora.files import require_pairs
 from seq2seq.corpora.lines import unreadable
-from seq2seq.corpora.table_columns import PairColumns, columns_note, header_row, pair_columns
+from seq2seq.corpora.table_columns import PairColumns, columns_note, header_row, pair_columns, pair_titles
 from seq2seq.errors import DataError, Seq2SeqError, counted, install_hint
 
 LARGEST = 128 << 20
@@ -80,20 +80,15 @@ class XlsxFile(Document):
 
     @property
     def titles(self) -> tuple[str, str] | None:
-        """Titles of the two columns in the header row."""
-        _, first = self._first
-        columns = self._pair_columns
-        if not columns.header:
-            return None
-        source, target = (first[column] if column < len(first) else "" for column in columns[:2])
-        return source, target
+        """Titles of the two columns in the header row, unless only the rows below show that it is one."""
+        return pair_titles(self._first[1], self._pair_columns) if self._pair_columns.named else None
 
     @property
     def note(self) -> str:
         """Names the header row, or the columns if some of several were chosen without settings; and unread sheets."""
         width = max(map(len, self._first_rows)) if self._given == (None, None) else 0
         row = self._first[0] if self._above else 1
-        columns = columns_note(self.name, self._pair_columns, self.titles, width, row)
+        columns = columns_note(self.name, self._pair_columns, self._first[1], width, row)
         return f"{columns or f'{self.name}: read as pairs'}{self._left_out}" if self._left_out else columns
 
     def __iter__(self) -> Iterator[Pair]:
