@@ -13,7 +13,7 @@ from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.table import TableFile
 from seq2seq.corpora.table_columns import header_columns
 from seq2seq.doctor.reading import read_blocks
-from seq2seq.errors import DataError
+from seq2seq.errors import DataError, program
 
 WE, YES = Pair("We work.", "Wir arbeiten."), Pair("Well, yes; 7.", 'Nun, "ja".')
 
@@ -234,9 +234,8 @@ def test_the_doctor_reads_on_after_a_row_without_a_pair(tmp_path):
     block, *_ = read_blocks(table(tmp_path, "a\tb\nc\nd\te\n"))
     assert block.source == ["a", "", "d"]
     assert block.errors == {
-        1: f"{tmp_path}/pairs.csv, line 2: 1 column separated by '\\t', but 2 are needed: fix the "
-        "row, set data.source_column=NUMBER data.target_column=NUMBER, or let python recipes/doctor.py drop such rows "
-        "with fix=true"
+        1: f"{tmp_path}/pairs.csv, line 2: 1 column separated by '\\t', but 2 are needed: fix the row, set "
+        f"data.source_column=NUMBER data.target_column=NUMBER, or let {program('doctor')} drop such rows with fix=true"
     }
 
 
