@@ -135,8 +135,8 @@ def read_statistics(pairs: Iterable[Pair], sample: int = SAMPLE) -> Statistics:
     Returns:
         The counts. They depend on the text alone.
     """
-    source, target, count, copied, words = _Side(), _Side(), 0, 0, 0
     lengths: Counter[int] = Counter()
+    source, target, count, copied, words = _Side(), _Side(), 0, 0, 0
     for pair in pairs:
         count += 1
         if count > sample:
