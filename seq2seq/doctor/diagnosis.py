@@ -103,10 +103,9 @@ def diagnose(
         for check in (*corpus_checks, Overlap(held_out)):
             findings[name] += check.find(data)
         if not trigrams.separable:
-            notes[name].append(
-                "languages are not checked: the two sides are too similar; if their languages are not, many pairs have "
-                "source and target exchanged"
-            )
+            equal = 2 * (data.source_hashes == data.target_hashes).sum() > len(data.filled)
+            exchanged = "" if equal else "; if their languages are not, many pairs have source and target exchanged"
+            notes[name].append(f"languages are not checked: the two sides are too similar{exchanged}")
         statistics[name] = data
     check_texts(corpora, statistics, notes, findings, (codes or {}).get("target", ""))
     return [

@@ -99,7 +99,12 @@ def test_an_empty_corpus_is_reported(pairs):
 def test_two_sides_of_one_language_are_noted(pairs):
     same = PairList("same", [Pair(first.source, second.source) for first, second in pairwise(pairs)])
     (result,) = diagnose({"train": same}, max_length=400, max_ratio=3.0)
-    assert "too similar" in result.notes[0]
+    assert result.notes[0].endswith(
+        "too similar; if their languages are not, many pairs have source and target exchanged"
+    )
+    equal = PairList("equal", [Pair(pair.source, pair.source) for pair in pairs])
+    (result,) = diagnose({"train": equal}, max_length=400, max_ratio=3.0)
+    assert result.notes[0].endswith("too similar")
 
 
 def test_a_side_in_another_script_than_its_language_is_noted(pairs):
