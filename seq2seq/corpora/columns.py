@@ -68,6 +68,7 @@ class JsonLinesFile(PairPerLine):
 
 
 def _raised(pair: Pair | DataError) -> Pair:
+    """The pair; an error in its place is raised."""
     if isinstance(pair, DataError):
         raise pair
     return pair

@@ -120,10 +120,7 @@ def _in_archive(config: DataConfig, file: CorpusFile, start: Start, setting: str
     names = texts(start.members)
     codes = config.source_language, config.target_language
     sides = [[name for name in names if _is_of(name, code)] for code in codes]
-    if [len(side) for side in sides] != [
-        1,
-        1,
-    ]:  # of a.en a.fr b.en b.de, b is English and German
+    if any(len(side) != 1 for side in sides):  # of a.en a.fr b.en b.de, b is English and German
         both = set.intersection(*({_without_language(name) for name in side} for side in sides))
         sides = [[name for name in side if _without_language(name) in both] for side in sides]
     if codes[0] != codes[1] and [len(side) for side in sides] == [1, 1]:
@@ -141,6 +138,7 @@ def _is_of(name: str, code: str) -> bool:
 
 
 def _without_language(name: str) -> str:
+    """A name without the ending that names its language."""
     return name.removesuffix(".gz").rpartition(".")[0]
 
 
