@@ -262,19 +262,24 @@ def _validator(config: TrainConfig, texts: Texts, batches: Batches, precision: P
     )
 
 
-def _lexicon(config: TrainConfig, batches: Batches) -> tuple[Bitext, Lexicon]:
-    """The translation probabilities of tokens, learned from the training pairs."""
+def _lexicon(config: TrainConfig, batches: Batches, both: bool = False) -> tuple[Bitext, Lexicon]:
+    """The translation probabilities of tokens, learned from the training pairs, in both directions if asked for."""
     sizes = batches.tokenizers.source.size, batches.tokenizers.target.size
-    return learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed)
+    return learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed, both)
 
 
 def _links(config: TrainConfig, folder: Path, batches: Batches, device: torch.device) -> Links | None:
-    """The links of guided attention; None without it. The shortlist has the same lexicon, and is saved here too."""
+    """The links of guided attention; None without it. The shortlist has the same lexicon, and is saved here too.
+
+    Reversed pairs need links of their own: then the lexicon of the links is learned from both directions.
+    """
     if config.loss.guided_attention == 0 or config.model.attention is AttentionKind.none:
         return None
     learned, tokenizers = _lexicon(config, batches), batches.tokenizers
     if is_first():
         learn_shortlist(folder, config.shortlist, learned, tokenizers)
+    if config.training.bidirectional_updates:
+        learned = _lexicon(config, batches, both=True)
     return Links(learned[1], tokenizers.source.size, tokenizers.target.size, device)
 
 

@@ -68,9 +68,11 @@ class Block(NamedTuple):
 
 
 def learn_lexicon(
-    table: "EncodedPairs", source_size: int, target_size: int, pairs: int, seed: int
+    table: "EncodedPairs", source_size: int, target_size: int, pairs: int, seed: int, both: bool = False
 ) -> tuple[Bitext, Lexicon]:
     """Learn t(f | e) from encoded pairs; of more than ``pairs``, from a random sample.
+
+    With ``both``, each pair counts in both directions, which share one vocabulary.
 
     Returns:
         The sample, and the lexicon.
@@ -81,7 +83,10 @@ def learn_lexicon(
     rows = np.arange(len(table))
     if pairs < len(rows):
         rows = np.sort(np.random.default_rng(seed).choice(rows, pairs, replace=False))
-    bitext = make_bitext(*table.rows(rows), source_size, target_size)
+    sources, targets = table.rows(rows)
+    if both:
+        sources, targets = [*sources, *targets], [*targets, *sources]
+    bitext = make_bitext(sources, targets, source_size, target_size)
     lexicon, _ = model1(bitext, ITERATIONS)
     return bitext, lexicon
 

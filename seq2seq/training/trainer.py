@@ -212,7 +212,7 @@ class Trainer:
         return learning_rate
 
     def _set_learning_rate(self, number: int) -> float:
-        losses = [validation.loss for validation in self.progress.validations]
+        losses = self.progress.losses_after(self.config.updates_before_patience)
         factor = self.schedule.factor(number, self.config.updates, losses)
         learning_rate = self.optimizer_config.learning_rate * factor
         for group in self.optimizer.param_groups:

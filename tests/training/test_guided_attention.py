@@ -1,6 +1,7 @@
 """Guided attention, compared with loops over the definition."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from seq2seq import train
 from seq2seq.config.hydra import compose_train
 from seq2seq.data import ibm_model1
 from seq2seq.data.batch import Batch, make_batch
-from seq2seq.data.ibm_model1 import Lexicon, make_bitext, model1
+from seq2seq.data.ibm_model1 import Bitext, Lexicon, make_bitext, model1
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.choices import AttentionKind
 from seq2seq.run.folder import SHORTLIST
@@ -131,6 +132,24 @@ def test_the_lexicon_of_a_run_is_learned_once_and_the_shortlist_is_the_same(tmp_
         learned.clear()
     plain, guided = ((tmp_path / name / SHORTLIST).read_bytes() for name in ("plain", "guided"))
     assert plain == guided
+
+
+def test_pairs_in_both_directions_have_links_of_both(tmp_path, monkeypatch):
+    learned = []
+    monkeypatch.setattr(ibm_model1, "model1", lambda *arguments: learned.append(arguments) or model1(*arguments))
+    settings = [*TINY, "data.builtin.train_size=60", "data.builtin.validation_size=2", "training.updates=1"]
+    settings += ["model=attention", "loss.guided_attention=1", "training.bidirectional=1"]
+    train(compose_train(overrides=settings), tmp_path)
+    one, both = ({*pairs_of(bitext)} for bitext, _ in learned)
+    assert both == one | {(target, source) for source, target in one}
+
+
+def pairs_of(bitext: Bitext) -> Iterator[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """The sentence pairs, their tokens sorted."""
+    for pair, (start, length) in enumerate(zip(bitext.starts_P, bitext.lengths_P, strict=True)):
+        own = bitext.pairs_N == pair
+        targets = np.repeat(bitext.targets_N[own], bitext.repeats_N[own])
+        yield tuple(sorted(map(int, bitext.sources_W[start : start + length - 1]))), tuple(map(int, targets))
 
 
 @pytest.mark.slow
