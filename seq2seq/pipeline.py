@@ -25,7 +25,7 @@ from seq2seq.data.batch_sampler import BatchSampler, Curriculum, StreamPosition
 from seq2seq.data.ibm_model1 import Bitext, Lexicon, learn_lexicon
 from seq2seq.data.mixture import TableMixture, encode_mixture
 from seq2seq.data.preparation import encode_cached
-from seq2seq.data.stream import BatchStream, BothDirections, Rows, SubwordResampler, batch_stream
+from seq2seq.data.stream import BatchStream, BothDirections, Rows, SubwordResampler, batch_stream, without_tags
 from seq2seq.data.table import Table
 from seq2seq.errors import ConfigError, counted, without_passwords
 from seq2seq.evaluation.validation import Validator
@@ -125,7 +125,7 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
             _within_epochs(config, batches.sampler)  # refuses before the folder belongs to the run
     kept.open()
     validate = _validator(config, texts, batches, precision)
-    links = _links(config, folder, batches, device)
+    links = _links(config, folder, texts, batches, device)
     if not measured:
         objective = _objective(config, tokenizers, precision, links)
         config, expected = _within_time(config, network.to(device), texts, batches, objective, validate)
@@ -262,24 +262,40 @@ def _validator(config: TrainConfig, texts: Texts, batches: Batches, precision: P
     )
 
 
-def _lexicon(config: TrainConfig, batches: Batches, both: bool = False) -> tuple[Bitext, Lexicon]:
-    """The translation probabilities of tokens, learned from the training pairs, in both directions if asked for."""
+def _lexicon(config: TrainConfig, batches: Batches) -> tuple[Bitext, Lexicon]:
+    """The translation probabilities of tokens, learned from the training pairs."""
     sizes = batches.tokenizers.source.size, batches.tokenizers.target.size
-    return learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed, both)
+    return learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed)
 
 
-def _links(config: TrainConfig, folder: Path, batches: Batches, device: torch.device) -> Links | None:
+def _lexicon_as_trained(config: TrainConfig, texts: Texts, batches: Batches) -> tuple[Bitext, Lexicon]:
+    """The same, learned from pairs as training reads them: in both directions, and segmented at random."""
+    tokenizers = batches.tokenizers
+    resample = SubwordResampler(tokenizers, texts.tokenizer, config.seed, texts.tags)
+    tags = tokenizers.source.ids_of_tags(texts.tags)
+
+    def as_trained(rows: tuple[Rows, Rows]) -> tuple[Rows, Rows]:
+        sources, targets = rows
+        if config.training.bidirectional_updates:
+            sources, targets = [*sources, *targets], [*targets, *(without_tags(row, tags) for row in sources)]
+        return resample((sources, targets), StreamPosition(0, 0))
+
+    sizes = tokenizers.source.size, tokenizers.target.size
+    return learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed, as_trained)
+
+
+def _links(config: TrainConfig, folder: Path, texts: Texts, batches: Batches, device: torch.device) -> Links | None:
     """The links of guided attention; None without it. The shortlist has the same lexicon, and is saved here too.
 
-    Reversed pairs need links of their own: then the lexicon of the links is learned from both directions.
+    The shortlist is for text as it is translated, so reversed and resegmented pairs need a lexicon of their own.
     """
     if config.loss.guided_attention == 0 or config.model.attention is AttentionKind.none:
         return None
     learned, tokenizers = _lexicon(config, batches), batches.tokenizers
     if is_first():
         learn_shortlist(folder, config.shortlist, learned, tokenizers)
-    if config.training.bidirectional_updates:
-        learned = _lexicon(config, batches, both=True)
+    if config.training.bidirectional_updates or config.tokenizer.sampling:
+        learned = _lexicon_as_trained(config, texts, batches)
     return Links(learned[1], tokenizers.source.size, tokenizers.target.size, device)
 
 
