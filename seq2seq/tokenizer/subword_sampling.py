@@ -156,7 +156,7 @@ class SubwordSampler:
         """The tokens after merging the characters, and the number of merges.
 
         A dropped merge is proposed again only after another merge has changed one of its halves, as in SentencePiece.
-        Algorithm 1 of Provilkov et al. draws again for every merge after each merge, so it splits less at the same rate.
+        Algorithm 1 of Provilkov et al. draws anew for all merges after each one, and splits less at the same rate.
         """
         parts, merges = list(text), 0
         previous, following = list(range(-1, len(text) - 1)), list(range(1, len(text) + 1))
