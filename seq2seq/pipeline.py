@@ -136,9 +136,10 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
     config, length = _within_epochs(config, batches.sampler)
     where = f"on {device} in {precision}{_processes()}, {counted(threads, 'thread')}"
     _report(config, network, batches, [*notes, *length], where)
+    sampler = _curriculum_sampler(config, batches)
     Trainer(
         network,
-        _stream(config, texts, batches),
+        _stream(config, texts, batches, sampler),
         validate if on_validation is None else _reporting(validate, on_validation),
         folder,
         config=config.training,
@@ -148,6 +149,7 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
         seed=config.seed,
         device=device,
         start=_start_weights(start, vocabulary, tokenizers),
+        place=(lambda update: sampler.position_after(_batches_of(config, update))) if sampler.longest else None,
         logger=config.logger.build(folder, _flat(config)),
         samples=lambda: validate.samples,
         metadata=RunFolder.open(folder).metadata(tokenizers),
@@ -219,12 +221,18 @@ def _start_weights(
     return partial(transfer_start_weights, start, tokenizers)
 
 
-def _stream(config: TrainConfig, texts: Texts, batches: Batches) -> BatchStream:
-    """The batches of this process: first of short pairs or of both directions, if that is set."""
-    tokenizers, sampler = batches.tokenizers, batches.sampler
-    if length := config.training.curriculum_updates:
-        curriculum = Curriculum(config.training.curriculum_start, _batches_of(config, length))
-        sampler = _sampler(config, batches.table, curriculum)
+def _curriculum_sampler(config: TrainConfig, batches: Batches) -> BatchSampler:
+    """The sampler of training, which begins with short pairs if that is set."""
+    length = config.training.curriculum_updates
+    if length == 0:
+        return batches.sampler
+    curriculum = Curriculum(config.training.curriculum_start, _batches_of(config, length))
+    return _sampler(config, batches.table, curriculum)
+
+
+def _stream(config: TrainConfig, texts: Texts, batches: Batches, sampler: BatchSampler) -> BatchStream:
+    """The batches of this process: of both directions first, if that is set."""
+    tokenizers = batches.tokenizers
 
     def after(updates: int) -> StreamPosition:
         return sampler.position_after(_batches_of(config, updates))
@@ -413,7 +421,7 @@ def _within_time(
     ratio = batches.validation.target_lengths.sum() / max(1, batches.validation.source_lengths.sum())
     probe.search = replace(validate.search, max_length_ratio=float(min(100.0, ratio)), max_length_offset=0)
     whole = replace(config, training=replace(config.training, curriculum=0.0))  # updates of all lengths
-    stream = _stream(whole, texts, batches)
+    stream = _stream(whole, texts, batches, batches.sampler)
     speed = measure(network, stream, objective, lambda: probe(network.eval(), 0), config, validate.precision)
     config = fitted(config, speed)
     config.check_length(config.training.updates)

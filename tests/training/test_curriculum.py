@@ -1,11 +1,16 @@
 """`training.curriculum`: the first updates train on short pairs; and a whole run of the pure context vector."""
 
+from functools import partial
+from pathlib import Path
+
 import pytest
 from conftest import TINY
 from reversal import Scripted, metrics, same, trainer, training
 
 from seq2seq import Translator, train
 from seq2seq.config.hydra import compose_train
+from seq2seq.config.recipes import TrainConfig
+from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.model.weights import load_weights
 from seq2seq.training import Plateau, Validation
@@ -18,18 +23,39 @@ SETTINGS += ["training.log_every=1", "training.accumulate=2", "batch.tokens=150"
 SETTINGS += ["training.curriculum=0.67", "loss.bag_of_words=1", "loss.bag_until=0.5"]
 
 
+def updates_of(config: TrainConfig, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[Batch]]:
+    """Train, and return the batches of each update."""
+    step, updates = UpdateStep.__call__, list[list[Batch]]()
+
+    def watch(self, batches, update):
+        updates.append(batches)
+        return step(self, batches, update)
+
+    with monkeypatch.context() as watched:
+        watched.setattr(UpdateStep, "__call__", watch)
+        train(config, folder)
+    return updates
+
+
+def test_a_longer_run_goes_on_where_its_curriculum_would_be(tmp_path, monkeypatch):
+    """Epochs of the longer curriculum are others: the saved position would lead back to short pairs."""
+    run = partial(updates_of, monkeypatch=monkeypatch)
+    short, long = (
+        compose_train(overrides=[*SETTINGS, "training.curriculum=0.4", f"training.updates={updates}"])
+        for updates in (8, 16)
+    )
+    assert len(run(short, tmp_path / "extended")) == 8
+    whole, extended = run(long, tmp_path / "whole"), run(long, tmp_path / "extended")
+    assert [[batch.source_BS.tolist() for batch in batches] for batches in extended] == [
+        [batch.source_BS.tolist() for batch in batches] for batches in whole[8:]
+    ]
+
+
 def test_a_pure_context_vector_with_bag_of_words_and_curriculum_resumes_to_the_bit(tmp_path, monkeypatch):
     config, longest = compose_train(overrides=SETTINGS), []
     assert config.training.curriculum_updates == 4
-    with monkeypatch.context() as watched:
-        step = UpdateStep.__call__
-
-        def watch(self, batches, update):
-            longest.append(max(max(batch.source_BS.shape[1], batch.target_BT.shape[1]) for batch in batches))
-            return step(self, batches, update)
-
-        watched.setattr(UpdateStep, "__call__", watch)
-        train(config, tmp_path / "whole")
+    for batches in updates_of(config, tmp_path / "whole", monkeypatch):
+        longest.append(max(max(batch.source_BS.shape[1], batch.target_BT.shape[1]) for batch in batches))
     assert len(longest) == 6
     assert longest[0] < longest[1] < max(longest[4:]), "short pairs first"
 
