@@ -52,10 +52,12 @@ def test_a_longer_run_goes_on_where_its_curriculum_would_be(tmp_path, monkeypatc
 
 
 def test_a_pure_context_vector_with_bag_of_words_and_curriculum_resumes_to_the_bit(tmp_path, monkeypatch):
-    config, longest = compose_train(overrides=SETTINGS), []
+    config = compose_train(overrides=SETTINGS)
     assert config.training.curriculum_updates == 4
-    for batches in updates_of(config, tmp_path / "whole", monkeypatch):
-        longest.append(max(max(batch.source_BS.shape[1], batch.target_BT.shape[1]) for batch in batches))
+    longest = [
+        max(max(batch.source_BS.shape[1], batch.target_BT.shape[1]) for batch in batches)
+        for batches in updates_of(config, tmp_path / "whole", monkeypatch)
+    ]
     assert len(longest) == 6
     assert longest[0] < longest[1] < max(longest[4:]), "short pairs first"
 
