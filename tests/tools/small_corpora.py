@@ -10,8 +10,6 @@ time of all training commands in minutes, and BLEU and chrF of beam search with 
 import argparse
 import json
 import os
-import resource
-import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +17,7 @@ from typing import NamedTuple
 from sacrebleu.metrics.bleu import BLEU
 
 from seq2seq.metrics.score import Metric, measure
+from tests.tools.runs import evaluate, train
 
 VALIDATION = 500
 """Pairs that are cut from the training pairs where a corpus has no validation set."""
@@ -84,29 +83,11 @@ def lines(path: Path) -> list[str]:
     return path.read_text("utf-8").removesuffix("\n").split("\n")
 
 
-def train(run: Path, settings: list[str]) -> float:
-    """Train or resume, and return the processor seconds of all commands so far."""
-    seconds = Path(f"{run}.seconds")
-    before = float(seconds.read_text()) if seconds.exists() else 0.0
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    command = ["recipes/train.py", "experiment=auto", "logger=none", f"run={run}", *settings]
-    code = subprocess.run([sys.executable, *command], check=False).returncode
-    now = resource.getrusage(resource.RUSAGE_CHILDREN)
-    total = before + now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
-    seconds.write_text(f"{total:.1f}\n")
-    if code:
-        sys.exit(code)
-    return total
-
-
 def test(run: Path, corpus: Corpus, data: Path) -> tuple[Metric, Metric]:
     """Translate the test set, unless that is done, and return BLEU and chrF of beam search."""
-    scores, folder = run / "scores.json", data / corpus.folder
-    if not scores.exists():
-        named = split("test", folder, corpus.test, corpus) if corpus.test else []
-        subprocess.run([sys.executable, "recipes/evaluate.py", f"run={run}", *named], check=True)
-    found = json.loads(scores.read_text("utf-8"))["test"]["beam"]
-    bleu, chrf = (Metric(**{**found[name], "ci95": tuple(found[name]["ci95"])}) for name in ("bleu", "chrf"))
+    folder = data / corpus.folder
+    scores = evaluate(run, split("test", folder, corpus.test, corpus) if corpus.test else [])["beam"]
+    bleu, chrf = scores["bleu"], scores["chrf"]
     if corpus.tokenize == "13a":
         return bleu, chrf
     normalized = run / "references.test.txt"  # where the run's Unicode form changed any
@@ -140,7 +121,7 @@ def main() -> None:
     for name in arguments.only:
         corpus, run = CORPORA[name], arguments.runs / f"{name}.{arguments.seed}"
         settings = data_settings(corpus, arguments.data.resolve(), arguments.runs.resolve())
-        seconds = train(run, [*settings, f"seed={arguments.seed}"])
+        seconds = train(run, ["experiment=auto", *settings, f"seed={arguments.seed}"])
         scores = test(run, corpus, arguments.data.resolve())
         print(row(name, corpus, run, seconds, scores), *(f"  {each.signature}" for each in scores), sep="\n")
 
