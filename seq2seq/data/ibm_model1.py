@@ -95,8 +95,8 @@ def learn_lexicon(
     rows = np.arange(len(table))
     if pairs < len(rows):
         rows = np.sort(np.random.default_rng(seed).choice(rows, pairs, replace=False))
-    changed = [[np.asarray(row, np.int32) for row in side] for side in change(table.rows(rows))]
-    bitext = make_bitext(*changed, source_size, target_size)
+    sources, targets = ([np.asarray(row, np.int32) for row in side] for side in change(table.rows(rows)))
+    bitext = make_bitext(sources, targets, source_size, target_size)
     lexicon, _ = model1(bitext, ITERATIONS)
     return bitext, lexicon
 
