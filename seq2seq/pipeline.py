@@ -25,7 +25,7 @@ from seq2seq.data.batch_sampler import BatchSampler, Curriculum, StreamPosition
 from seq2seq.data.ibm_model1 import Bitext, Lexicon, learn_lexicon
 from seq2seq.data.mixture import TableMixture, encode_mixture
 from seq2seq.data.preparation import encode_cached
-from seq2seq.data.stream import BatchStream, BothDirections, Rows, SubwordResampler, batch_stream
+from seq2seq.data.stream import BatchStream, BothDirections, Rows, SubwordResampler, batch_stream, without_tags
 from seq2seq.data.table import Table
 from seq2seq.errors import ConfigError, counted, without_passwords
 from seq2seq.evaluation.validation import Validator
@@ -125,7 +125,7 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
             _within_epochs(config, batches.sampler)  # refuses before the folder belongs to the run
     kept.open()
     validate = _validator(config, texts, batches, precision)
-    links = _links(config, folder, batches, device)
+    links = _links(config, folder, texts, batches, device)
     if not measured:
         objective = _objective(config, tokenizers, precision, links)
         config, expected = _within_time(config, network.to(device), texts, batches, objective, validate)
@@ -136,9 +136,10 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
     config, length = _within_epochs(config, batches.sampler)
     where = f"on {device} in {precision}{_processes()}, {counted(threads, 'thread')}"
     _report(config, network, batches, [*notes, *length], where)
+    sampler = _curriculum_sampler(config, batches)
     Trainer(
         network,
-        _stream(config, texts, batches),
+        _stream(config, texts, batches, sampler),
         validate if on_validation is None else _reporting(validate, on_validation),
         folder,
         config=config.training,
@@ -148,6 +149,7 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
         seed=config.seed,
         device=device,
         start=_start_weights(start, vocabulary, tokenizers),
+        place=(lambda update: sampler.position_after(_batches_of(config, update))) if sampler.longest else None,
         logger=config.logger.build(folder, _flat(config)),
         samples=lambda: validate.samples,
         metadata=RunFolder.open(folder).metadata(tokenizers),
@@ -219,12 +221,18 @@ def _start_weights(
     return partial(transfer_start_weights, start, tokenizers)
 
 
-def _stream(config: TrainConfig, texts: Texts, batches: Batches) -> BatchStream:
-    """The batches of this process: first of short pairs or of both directions, if that is set."""
-    tokenizers, sampler = batches.tokenizers, batches.sampler
-    if length := config.training.curriculum_updates:
-        curriculum = Curriculum(config.training.curriculum_start, _batches_of(config, length))
-        sampler = _sampler(config, batches.table, curriculum)
+def _curriculum_sampler(config: TrainConfig, batches: Batches) -> BatchSampler:
+    """The sampler of training, which begins with short pairs if that is set."""
+    length = config.training.curriculum_updates
+    if length == 0:
+        return batches.sampler
+    curriculum = Curriculum(config.training.curriculum_start, _batches_of(config, length))
+    return _sampler(config, batches.table, curriculum)
+
+
+def _stream(config: TrainConfig, texts: Texts, batches: Batches, sampler: BatchSampler) -> BatchStream:
+    """The batches of this process: of both directions first, if that is set."""
+    tokenizers = batches.tokenizers
 
     def after(updates: int) -> StreamPosition:
         return sampler.position_after(_batches_of(config, updates))
@@ -268,13 +276,34 @@ def _lexicon(config: TrainConfig, batches: Batches) -> tuple[Bitext, Lexicon]:
     return learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed)
 
 
-def _links(config: TrainConfig, folder: Path, batches: Batches, device: torch.device) -> Links | None:
-    """The links of guided attention; None without it. The shortlist has the same lexicon, and is saved here too."""
+def _lexicon_as_trained(config: TrainConfig, texts: Texts, batches: Batches) -> tuple[Bitext, Lexicon]:
+    """The same, learned from pairs as training reads them: in both directions, and segmented at random."""
+    tokenizers = batches.tokenizers
+    resample = SubwordResampler(tokenizers, texts.tokenizer, config.seed, texts.tags)
+    tags = tokenizers.source.ids_of_tags(texts.tags)
+
+    def as_trained(rows: tuple[Rows, Rows]) -> tuple[Rows, Rows]:
+        sources, targets = rows
+        if config.training.bidirectional_updates:
+            sources, targets = [*sources, *targets], [*targets, *(without_tags(row, tags) for row in sources)]
+        return resample((sources, targets), StreamPosition(0, 0))
+
+    sizes = tokenizers.source.size, tokenizers.target.size
+    return learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed, as_trained)
+
+
+def _links(config: TrainConfig, folder: Path, texts: Texts, batches: Batches, device: torch.device) -> Links | None:
+    """The links of guided attention; None without it. The shortlist has the same lexicon, and is saved here too.
+
+    The shortlist is for text as it is translated, so reversed and resegmented pairs need a lexicon of their own.
+    """
     if config.loss.guided_attention == 0 or config.model.attention is AttentionKind.none:
         return None
     learned, tokenizers = _lexicon(config, batches), batches.tokenizers
     if is_first():
         learn_shortlist(folder, config.shortlist, learned, tokenizers)
+    if config.training.bidirectional_updates or config.tokenizer.sampling:
+        learned = _lexicon_as_trained(config, texts, batches)
     return Links(learned[1], tokenizers.source.size, tokenizers.target.size, device)
 
 
@@ -392,7 +421,7 @@ def _within_time(
     ratio = batches.validation.target_lengths.sum() / max(1, batches.validation.source_lengths.sum())
     probe.search = replace(validate.search, max_length_ratio=float(min(100.0, ratio)), max_length_offset=0)
     whole = replace(config, training=replace(config.training, curriculum=0.0))  # updates of all lengths
-    stream = _stream(whole, texts, batches)
+    stream = _stream(whole, texts, batches, batches.sampler)
     speed = measure(network, stream, objective, lambda: probe(network.eval(), 0), config, validate.precision)
     config = fitted(config, speed)
     config.check_length(config.training.updates)

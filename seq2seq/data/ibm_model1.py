@@ -11,7 +11,7 @@ between an occurrence and the source positions of its pair, C pairs of a source 
 E source tokens including the empty word.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,6 +26,7 @@ ITERATIONS = 5  # on Multi30k three cover unseen translations as well, two do wo
 CHUNK = 4_000_000  # links and table cells per block, about 50 bytes each
 
 Ids = Sequence[NDArray[np.int32]]
+Rows = Sequence[NDArray[np.int32] | Sequence[int]]
 Numbers = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
 
@@ -68,9 +69,22 @@ class Block(NamedTuple):
 
 
 def learn_lexicon(
-    table: "EncodedPairs", source_size: int, target_size: int, pairs: int, seed: int
+    table: "EncodedPairs",
+    source_size: int,
+    target_size: int,
+    pairs: int,
+    seed: int,
+    change: Callable[[tuple[Rows, Rows]], tuple[Rows, Rows]] = lambda rows: rows,
 ) -> tuple[Bitext, Lexicon]:
     """Learn t(f | e) from encoded pairs; of more than ``pairs``, from a random sample.
+
+    Args:
+        table: the encoded pairs.
+        source_size: size of the source vocabulary.
+        target_size: size of the target vocabulary.
+        pairs: most pairs.
+        seed: of the sample.
+        change: changes sources and targets before they are counted.
 
     Returns:
         The sample, and the lexicon.
@@ -81,7 +95,8 @@ def learn_lexicon(
     rows = np.arange(len(table))
     if pairs < len(rows):
         rows = np.sort(np.random.default_rng(seed).choice(rows, pairs, replace=False))
-    bitext = make_bitext(*table.rows(rows), source_size, target_size)
+    sources, targets = ([np.asarray(row, np.int32) for row in side] for side in change(table.rows(rows)))
+    bitext = make_bitext(sources, targets, source_size, target_size)
     lexicon, _ = model1(bitext, ITERATIONS)
     return bitext, lexicon
 

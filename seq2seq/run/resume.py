@@ -187,12 +187,12 @@ def _check_same_settings(run: RunFolder, config: Any, same_files: Container[str]
     compared = {
         name: (saved.get(f"{CHOICES}.{name}"), kind)
         for name, kind in _choices(config).items()
-        if not name.startswith(CHANGEABLE)
+        if not _may_change(name, config)
     }
     compared |= {
         name: (_with_defaults(saved.get(name, defaults[name]), value), _plain(value))
         for name, _, value in walk(config)
-        if not name.startswith(CHANGEABLE)
+        if not _may_change(name, config)
     }
     for name, (old, new) in compared.items():
         if old != new and name not in same_files:
@@ -200,6 +200,11 @@ def _check_same_settings(run: RunFolder, config: Any, same_files: Container[str]
                 f"{run.path} holds a run with {name}={old}, this command says {name}={new}: "
                 f"choose another folder with run=PATH, or delete this one"
             )
+
+
+def _may_change(name: str, config: Any) -> bool:
+    """Whether a resumed run may change a setting: `CHANGEABLE`, unless guided attention learns its links with it."""
+    return name.startswith(CHANGEABLE) and not (name == "shortlist.pairs" and config.loss.guided_attention > 0)
 
 
 def _defaults(config: Any) -> dict[str, Any]:

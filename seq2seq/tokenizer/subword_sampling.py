@@ -155,7 +155,8 @@ class SubwordSampler:
     def _merge(self, text: str, drop: Callable[[], bool]) -> tuple[Ids, int]:
         """The tokens after merging the characters, and the number of merges.
 
-        A dropped merge is proposed again only after another merge has changed one of its halves.
+        A dropped merge is proposed again only after another merge has changed one of its halves, as in SentencePiece.
+        Algorithm 1 of Provilkov et al. draws anew for all merges after each one, and splits less at the same rate.
         """
         parts, merges = list(text), 0
         previous, following = list(range(-1, len(text) - 1)), list(range(1, len(text) + 1))

@@ -125,9 +125,10 @@ class TrainingConfig(Settings):
 
     @property
     def updates_before_patience(self) -> int:
-        """Number of updates after which patience begins, when both directions and the curriculum end.
+        """Number of updates after which patience begins, also that of a plateau schedule.
 
-        Until then, training is not on the text that is validated. A phase that lasts for all updates does not count.
+        Both directions and the curriculum end there: until then, training is not on the text that is validated. A phase
+        that lasts for all updates does not count.
         """
         phases = (self.bidirectional, self.bidirectional_updates), (self.curriculum, self.curriculum_updates)
         return max((updates for share, updates in phases if share < 1), default=0)

@@ -163,6 +163,11 @@ class Progress:
         """Number of validations after this update."""
         return sum(validation.update > update for validation in self.validations)
 
+    def losses_after(self, update: int) -> list[float]:
+        """Losses of the validations after this update, preceded by the lowest loss until then, if there is one."""
+        until = [validation.loss for validation in self.validations if validation.update <= update]
+        return [*sorted(until)[:1], *(validation.loss for validation in self.validations if validation.update > update)]
+
     def drop_partial(self, log_every: int) -> None:
         """Remove the record of an incomplete window, which was written at the end of a run that now continues."""
         self.records[:] = [

@@ -58,6 +58,7 @@ class Trainer:
         seed: int,
         device: torch.device,
         start: Callable[[Network], None] | None = None,
+        place: Callable[[int], StreamPosition] | None = None,
         logger: Logger | None = None,
         samples: Callable[[], Sequence[Sample]] = tuple,
         metadata: Mapping[str, str] | None = None,
@@ -76,6 +77,8 @@ class Trainer:
             seed: seed of everything that is drawn.
             device: where it trains.
             start: sets the initial weights of a new run; not called when a run is resumed.
+            place: the position in the stream after a number of updates, of a stream whose epochs depend on the number
+                of all updates, which may have changed; None: the saved position.
             logger: receives measurements, besides metrics.jsonl.
             samples: returns translations of the last validation.
             metadata: of the weights, written into each file of them.
@@ -105,6 +108,8 @@ class Trainer:
             start(self.network)
         self.average = None if config.ema is None else MovingAverage(self.network, config.ema)
         self.progress = Progress() if state is None else self._resume(state)
+        if place is not None:
+            self.progress.place = place(self.progress.update)
 
     def fit(self) -> Progress:
         """Train to the end and write model.safetensors: the best weights, or their average if that is better.
@@ -212,7 +217,7 @@ class Trainer:
         return learning_rate
 
     def _set_learning_rate(self, number: int) -> float:
-        losses = [validation.loss for validation in self.progress.validations]
+        losses = self.progress.losses_after(self.config.updates_before_patience)
         factor = self.schedule.factor(number, self.config.updates, losses)
         learning_rate = self.optimizer_config.learning_rate * factor
         for group in self.optimizer.param_groups:

@@ -131,6 +131,14 @@ def test_changeable_settings_are_updated_in_the_folder(tmp_path, path, value):
     assert saved == value
 
 
+def test_the_pairs_of_which_guided_attention_learns_stay(tmp_path):
+    """Other links would be other training."""
+    guided = change(settings(), "loss.guided_attention", 1.0)
+    open_run(tmp_path, guided)
+    open_run(tmp_path, change(guided, "shortlist.frequent", 3))
+    assert "shortlist.pairs=7" in one_line(lambda: open_run(tmp_path, change(guided, "shortlist.pairs", 7)))
+
+
 def test_strings_that_look_like_other_types_are_kept(tmp_path):
     odd = change(change(settings(), "data.train.source", "1e5"), "data.train.target", "{no}: {such}\u2028thing")
     open_run(tmp_path, odd)

@@ -1,14 +1,19 @@
 """`training.curriculum`: the first updates train on short pairs; and a whole run of the pure context vector."""
 
+from functools import partial
+from pathlib import Path
+
 import pytest
 from conftest import TINY
-from reversal import same, trainer, training
+from reversal import Scripted, metrics, same, trainer, training
 
 from seq2seq import Translator, train
 from seq2seq.config.hydra import compose_train
+from seq2seq.config.recipes import TrainConfig
+from seq2seq.data.batch import Batch
 from seq2seq.errors import ConfigError
 from seq2seq.model.weights import load_weights
-from seq2seq.training import Validation
+from seq2seq.training import Plateau, Validation
 from seq2seq.training.config import Average
 from seq2seq.training.step import UpdateStep
 
@@ -18,18 +23,41 @@ SETTINGS += ["training.log_every=1", "training.accumulate=2", "batch.tokens=150"
 SETTINGS += ["training.curriculum=0.67", "loss.bag_of_words=1", "loss.bag_until=0.5"]
 
 
-def test_a_pure_context_vector_with_bag_of_words_and_curriculum_resumes_to_the_bit(tmp_path, monkeypatch):
-    config, longest = compose_train(overrides=SETTINGS), []
-    assert config.training.curriculum_updates == 4
+def updates_of(config: TrainConfig, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[Batch]]:
+    """Train, and return the batches of each update."""
+    step, updates = UpdateStep.__call__, list[list[Batch]]()
+
+    def watch(self, batches, update):
+        updates.append(batches)
+        return step(self, batches, update)
+
     with monkeypatch.context() as watched:
-        step = UpdateStep.__call__
-
-        def watch(self, batches, update):
-            longest.append(max(max(batch.source_BS.shape[1], batch.target_BT.shape[1]) for batch in batches))
-            return step(self, batches, update)
-
         watched.setattr(UpdateStep, "__call__", watch)
-        train(config, tmp_path / "whole")
+        train(config, folder)
+    return updates
+
+
+def test_a_longer_run_goes_on_where_its_curriculum_would_be(tmp_path, monkeypatch):
+    """Epochs of the longer curriculum are others: the saved position would lead back to short pairs."""
+    run = partial(updates_of, monkeypatch=monkeypatch)
+    short, long = (
+        compose_train(overrides=[*SETTINGS, "training.curriculum=0.4", f"training.updates={updates}"])
+        for updates in (8, 16)
+    )
+    assert len(run(short, tmp_path / "extended")) == 8
+    whole, extended = run(long, tmp_path / "whole"), run(long, tmp_path / "extended")
+    assert [[batch.source_BS.tolist() for batch in batches] for batches in extended] == [
+        [batch.source_BS.tolist() for batch in batches] for batches in whole[8:]
+    ]
+
+
+def test_a_pure_context_vector_with_bag_of_words_and_curriculum_resumes_to_the_bit(tmp_path, monkeypatch):
+    config = compose_train(overrides=SETTINGS)
+    assert config.training.curriculum_updates == 4
+    longest = [
+        max(max(batch.source_BS.shape[1], batch.target_BT.shape[1]) for batch in batches)
+        for batches in updates_of(config, tmp_path / "whole", monkeypatch)
+    ]
     assert len(longest) == 6
     assert longest[0] < longest[1] < max(longest[4:]), "short pairs first"
 
@@ -44,6 +72,28 @@ def test_a_pure_context_vector_with_bag_of_words_and_curriculum_resumes_to_the_b
     assert same(first, second)
     assert not [name for name in first if "bag" in name]
     assert len(Translator.load(tmp_path / "resumed").translate(["We work.", "She sleeps."])) == 2
+
+
+@pytest.mark.parametrize(("curriculum", "bidirectional"), [(0.0, 0.0), (0.5, 0.0), (0.2, 0.6), (1.0, 0.0)])
+def test_a_plateau_counts_validations_after_the_phases_as_patience_does(tmp_path, curriculum, bidirectional):
+    phases = {"curriculum": curriculum, "bidirectional": bidirectional, "average": Average.none}
+    config = training(updates=20, validate_every=2, log_every=1, **phases)
+    losses = [9.0, 5.0, 6.0, 5.5, 7.0, 6.0, 6.5, 4.0, 4.5, 4.6]
+    schedule = Plateau(decay=0.5, patience=2, smallest=0.0)
+    trainer(tmp_path, config, validate=Scripted(losses), schedule=schedule).fit()
+    rates = [record["learning_rate"] for record in metrics(tmp_path) if record["kind"] == "train"]
+    end = max([0, *(round(20 * share) for share in (curriculum, bidirectional) if share < 1)])
+    expected, rate, best, worse = [], 0.01, float("inf"), 0
+    for update in range(1, 21):
+        expected.append(rate)
+        if update % 2:
+            continue
+        loss = losses[update // 2 - 1]
+        worse = 0 if loss < best else worse + (update > end)
+        best = min(best, loss)
+        if worse == 2:
+            worse, rate = 0, rate / 2
+    assert rates == pytest.approx(expected)
 
 
 def test_epochs_beside_a_curriculum_are_refused_in_one_line():

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,11 +16,12 @@ from seq2seq import train
 from seq2seq.config.hydra import compose_train
 from seq2seq.data import ibm_model1
 from seq2seq.data.batch import Batch, make_batch
-from seq2seq.data.ibm_model1 import Lexicon, make_bitext, model1
+from seq2seq.data.ibm_model1 import Bitext, Lexicon, make_bitext, model1
 from seq2seq.model import ModelConfig, Network
 from seq2seq.model.choices import AttentionKind
 from seq2seq.run.folder import SHORTLIST
 from seq2seq.system.precision import Precision
+from seq2seq.tokenizer.tokenizer import load_tokenizers
 from seq2seq.training import LossConfig, RiskConfig, ScheduledSamplingConfig, build_objective
 from seq2seq.training.consistency import Consistency, SimCut
 from seq2seq.training.guided_attention import SMALLEST, GuidedAttention, Links
@@ -131,6 +133,48 @@ def test_the_lexicon_of_a_run_is_learned_once_and_the_shortlist_is_the_same(tmp_
         learned.clear()
     plain, guided = ((tmp_path / name / SHORTLIST).read_bytes() for name in ("plain", "guided"))
     assert plain == guided
+
+
+def bitexts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *settings: str) -> list[Bitext]:
+    """What a run with guided attention learns from: first for its shortlist, then for its links."""
+    learned = []
+    monkeypatch.setattr(ibm_model1, "model1", lambda *arguments: learned.append(arguments[0]) or model1(*arguments))
+    small = ["data.builtin.train_size=60", "data.builtin.validation_size=2", "training.updates=1"]
+    train(compose_train(overrides=[*TINY, *small, "model=attention", "loss.guided_attention=1", *settings]), tmp_path)
+    return learned
+
+
+def test_pairs_in_both_directions_have_links_of_both(tmp_path, monkeypatch):
+    one, both = map(pairs_of, bitexts(tmp_path, monkeypatch, "training.bidirectional=1", "data.source_tag=<2de>"))
+    sources, targets = zip(*one, strict=True)
+    [tag] = load_tokenizers(tmp_path).source.ids_of_tags(["<2de>"])
+    assert all(tag in source for source in sources)
+    assert both[: len(one)] == one
+    assert [source for source, _ in both[len(one) :]] == [*targets]
+    for (_, written), source in zip(both[len(one) :], sources, strict=True):
+        assert tag not in written
+        assert {*written} <= {*source}
+
+
+def test_resegmented_pairs_have_links_of_their_tokens(tmp_path, monkeypatch):
+    stored, resegmented = map(pairs_of, bitexts(tmp_path, monkeypatch, "tokenizer.sampling=0.2"))
+    decode = load_tokenizers(tmp_path)
+    assert len(stored) == len(resegmented) == 60
+    for side in (0, 1):
+        tokens = [sum(len(pair[side]) for pair in pairs) for pairs in (stored, resegmented)]
+        assert tokens[1] > 1.1 * tokens[0]
+        texts = ["".join(sorted(decode[side].decode(pair[side]).replace(" ", ""))) for pair in stored]
+        assert texts == ["".join(sorted(decode[side].decode(pair[side]).replace(" ", ""))) for pair in resegmented]
+
+
+def pairs_of(bitext: Bitext) -> list[tuple[list[int], list[int]]]:
+    """The sentence pairs, their tokens sorted."""
+    pairs = []
+    for pair, (start, length) in enumerate(zip(bitext.starts_P, bitext.lengths_P, strict=True)):
+        own = bitext.pairs_N == pair
+        targets = np.repeat(bitext.targets_N[own], bitext.repeats_N[own])
+        pairs.append((sorted(bitext.sources_W[start : start + length - 1].tolist()), targets.tolist()))
+    return pairs
 
 
 @pytest.mark.slow
