@@ -23,7 +23,7 @@ from seq2seq.errors import ConfigError
 from seq2seq.evaluation import evaluate as evaluation
 from seq2seq.metrics.score import Metric, Score
 from seq2seq.model.weights import read_metadata
-from seq2seq.pipeline import OnValidation, train_run
+from seq2seq.pipeline.training_run import OnValidation, train_run
 from seq2seq.run.files import run_text
 from seq2seq.run.folder import CONFIG, MODEL, RunFolder
 from seq2seq.run.pairs import Pairs, as_corpus, as_pairs, saved_data, saved_pairs

@@ -12,7 +12,7 @@ from seq2seq.corpora.held_out import count_held_out, held_out_warnings, sets_of_
 from seq2seq.corpora.monolingual import read_target_corpora
 from seq2seq.corpora.reading import read_corpora, split_file
 from seq2seq.errors import DataError
-from seq2seq.pipeline import _read
+from seq2seq.pipeline.text import read_texts
 
 TEST = [
     Pair("The river runs past our old house.", "uno dos tres"),
@@ -99,13 +99,13 @@ def test_training_reports_them_when_a_run_begins(tmp_path, caplog):
     config = compose_train(
         overrides=[more, *(f"data.{name}.file={written(tmp_path, name, pairs)}" for name, pairs in names.items())]
     )
-    _read(config, tmp_path / "run")
+    read_texts(config, tmp_path / "run")
     assert "3 with one of the test set and 1 with one of the validation set" in caplog.text
     assert "header" not in caplog.text
     caplog.clear()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml").touch()
-    _read(config, tmp_path / "run")
+    read_texts(config, tmp_path / "run")
     assert not caplog.records, "resumed"
 
 
@@ -117,5 +117,5 @@ def test_a_run_begins_with_what_its_files_say_about_how_they_are_read(tmp_path, 
     tag = [] if split else ["data.source_tag=<2en>"]
     config = compose_train(overrides=[*files, *tag, "data.source_language=de", "data.target_language=en"])
     with caplog.at_level("INFO", "seq2seq"):
-        _read(config, tmp_path / "run")
+        read_texts(config, tmp_path / "run")
     assert caplog.text.count("the first row is a header: source 'German', target 'English'") == 1

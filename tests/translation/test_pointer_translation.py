@@ -17,7 +17,7 @@ from seq2seq.inference.member import Member
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.model import AttentionKind, CopyKind, ModelConfig
 from seq2seq.model.weights import save_quantized
-from seq2seq.pipeline import _initial_network
+from seq2seq.pipeline.network import initial_network
 from seq2seq.run.folder import CONFIG, MODEL, load_run
 from seq2seq.search import Method
 from seq2seq.tokenizer.config import TokenizerConfig
@@ -140,11 +140,11 @@ def test_a_run_starts_from_one_with_the_same_copy_mechanism(run, tmp_path):
 def test_training_reports_how_many_tokens_can_be_copied(run):
     joint = load_run(run).tokenizers
     config = TrainConfig(model=ModelConfig(attention=AttentionKind.general, copy=CopyKind.pointer))
-    network, notes = _initial_network(config, joint, [])
+    network, notes = initial_network(config, joint, [])
     assert network.pointer is not None
     size = joint.target.size
     assert notes[0] == f"copying: {size - PAD - 1} of {size} source tokens are in the target vocabulary"
     words = TokenizerConfig(size=PAD + 3, algorithm="word")
     disjoint = Tokenizers(train_tokenizer(["a b"] * 9, words, "lines"), train_tokenizer(["c d"] * 9, words, "lines"))
     with pytest.raises(ConfigError, match=r"^model\.copy=pointer can copy nothing, .*: set tokenizer\.joint=true, or "):
-        _initial_network(config, disjoint, [])
+        initial_network(config, disjoint, [])
