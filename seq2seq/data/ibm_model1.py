@@ -27,6 +27,7 @@ CHUNK = 4_000_000  # links and table cells per block, about 50 bytes each
 
 Ids = Sequence[NDArray[np.int32]]
 Rows = Sequence[NDArray[np.int32] | Sequence[int]]
+Change = Callable[[tuple[Rows, Rows]], tuple[Rows, Rows]]
 Numbers = NDArray[np.integer[Any]]
 Floats = NDArray[np.floating[Any]]
 
@@ -74,7 +75,7 @@ def learn_lexicon(
     target_size: int,
     pairs: int,
     seed: int,
-    change: Callable[[tuple[Rows, Rows]], tuple[Rows, Rows]] = lambda rows: rows,
+    change: Change = lambda rows: rows,
 ) -> tuple[Bitext, Lexicon]:
     """Learn t(f | e) from encoded pairs; of more than ``pairs``, from a random sample.
 

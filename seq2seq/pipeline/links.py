@@ -6,35 +6,34 @@ import torch
 
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.data.batch_sampler import StreamPosition
-from seq2seq.data.ibm_model1 import Bitext, Lexicon, learn_lexicon
+from seq2seq.data.ibm_model1 import Bitext, Change, Lexicon, learn_lexicon
 from seq2seq.data.stream import Rows, SubwordResampler, without_tags
 from seq2seq.model import AttentionKind
 from seq2seq.pipeline.text import Batches, Texts
 from seq2seq.run.vocabulary import learn_shortlist
 from seq2seq.system.processes import is_first
+from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training.guided_attention import Links
 
 
-def lexicon(config: TrainConfig, batches: Batches) -> tuple[Bitext, Lexicon]:
-    """The translation probabilities of tokens, learned from the training pairs."""
+def lexicon(config: TrainConfig, batches: Batches, change: Change = lambda rows: rows) -> tuple[Bitext, Lexicon]:
+    """The translation probabilities of tokens, learned from the training pairs after a change of them."""
     sizes = batches.tokenizers.source.size, batches.tokenizers.target.size
-    return learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed)
+    return learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed, change)
 
 
-def _lexicon_as_trained(config: TrainConfig, texts: Texts, batches: Batches) -> tuple[Bitext, Lexicon]:
-    """The same, learned from pairs as training reads them: in both directions, and segmented at random."""
-    tokenizers = batches.tokenizers
+def _as_trained(config: TrainConfig, texts: Texts, tokenizers: Tokenizers) -> Change:
+    """The change of pairs to those that training reads: in both directions, and segmented at random."""
     resample = SubwordResampler(tokenizers, texts.tokenizer, config.seed, texts.tags)
     tags = tokenizers.source.ids_of_tags(texts.tags)
 
-    def as_trained(rows: tuple[Rows, Rows]) -> tuple[Rows, Rows]:
+    def change(rows: tuple[Rows, Rows]) -> tuple[Rows, Rows]:
         sources, targets = rows
         if config.training.bidirectional_updates:
             sources, targets = [*sources, *targets], [*targets, *(without_tags(row, tags) for row in sources)]
         return resample((sources, targets), StreamPosition(0, 0))
 
-    sizes = tokenizers.source.size, tokenizers.target.size
-    return learn_lexicon(batches.table, *sizes, config.shortlist.pairs, config.seed, as_trained)
+    return change
 
 
 def guiding_links(
@@ -50,5 +49,5 @@ def guiding_links(
     if is_first():
         learn_shortlist(folder, config.shortlist, learned, tokenizers)
     if config.training.bidirectional_updates or config.tokenizer.sampling:
-        learned = _lexicon_as_trained(config, texts, batches)
+        learned = lexicon(config, batches, _as_trained(config, texts, tokenizers))
     return Links(learned[1], tokenizers.source.size, tokenizers.target.size, device)
