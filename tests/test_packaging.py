@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,13 @@ import pytest
 from conftest import TINY
 
 ROOT = Path(__file__).parents[1]
+
+
+def test_the_wheel_names_every_package():
+    """Without building it, which takes minutes: the tests run in the clone, where a forgotten package is found."""
+    named = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]["packages"]
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "seq2seq").rglob("*.py")}
+    assert sorted(named) == sorted({".".join(folder.parts) for folder in folders} | {"seq2seq.recipes", "seq2seq.conf"})
 
 
 @pytest.fixture(scope="module")
