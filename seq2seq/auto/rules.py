@@ -25,11 +25,11 @@ MORE = math.inf
 VOCABULARY: Steps = {3_000: 2000, 25_000: 5000, 60_000: 8000, 200_000: 10_000, MORE: 16_000}
 """Tokens of a vocabulary. Sennrich & Zhang: 2,000 for the smallest; Araabi & Monz: 5,000 to 12,000 up to 80,000."""
 
-WIDTH: Steps = {3_000: 192, 150_000: 256, 600_000: 384, MORE: 512}
-"""Embeddings, and encoder units per direction; the decoder has twice as many."""
+WIDTH: Steps = {3_000: 192, MORE: 256}
+"""Embeddings, and encoder units per direction; the decoder has twice as many. An hour (`TIME_LIMIT`) is too short for
+larger networks, however many pairs there are."""
 
 DECODER_LAYERS: Steps = {20_000: 1, MORE: 2}
-ENCODER_LAYERS: Steps = {150_000: 1, MORE: 2}
 
 DROPOUT: Steps = {25_000: 0.4, 100_000: 0.3, 500_000: 0.2, MORE: 0.1}
 """Sennrich & Zhang: 0.5 for 5,000 pairs, with networks of four times this width."""
@@ -139,12 +139,12 @@ def lengths(text: Statistics, chosen: Settings) -> Iterator[Choice]:
 
 def network(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     """Widths, depth and shared tables."""
-    width, pairs = by_pairs(WIDTH, text.pairs), f"{text.pairs:,} pairs"
-    yield Choice("model.embedding_size", width, f"{pairs}: a larger network is slower and not better")
+    width, layers = by_pairs(WIDTH, text.pairs), by_pairs(DECODER_LAYERS, text.pairs)
+    yield Choice("model.embedding_size", width, "a larger network needs more than an hour")
     yield Choice("model.encoder.size", width, "as wide as the embeddings, in each direction")
     yield Choice("model.decoder.size", 2 * width, "as wide as both directions of the encoder")
-    yield Choice("model.encoder.layers", by_pairs(ENCODER_LAYERS, text.pairs), pairs)
-    yield Choice("model.decoder.layers", by_pairs(DECODER_LAYERS, text.pairs), f"{pairs}: a second layer pays later")
+    yield Choice("model.encoder.layers", 1, "a second layer needs more than an hour")
+    yield Choice("model.decoder.layers", layers, f"{text.pairs:,} pairs: a second layer pays later")
     joint = chosen["tokenizer.joint"]
     kind = "one table for a joint vocabulary" if joint else "one table for the target's input and output"
     yield Choice("model.tying", "all" if joint else "output", f"{kind}: fewer weights to learn")
