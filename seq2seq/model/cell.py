@@ -75,6 +75,11 @@ class Cell(nn.Module):
         """
         raise NotImplementedError
 
+    def zeroed_rows(self, unit: int) -> list[tuple[int, float]]:
+        """The rows of the stacked weights that `zero_unit` sets to 0 for a unit, each with its bias."""
+        biases = enumerate(self.zeroing_biases)
+        return [(block * self.hidden_size + unit, bias) for block, bias in biases if bias is not None]
+
     def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
         """Compute one position.
 
@@ -150,10 +155,7 @@ class FusedCell(Cell, nn.RNNBase):
         """See `Cell.zero_unit`."""
         _, W_hh, b_ih, _ = self.weights()
         W_hh[:, unit] = 0
-        for block, bias in enumerate(self.zeroing_biases):
-            if bias is None:
-                continue
-            row = block * self.hidden_size + unit
+        for row, bias in self.zeroed_rows(unit):
             for weight in self.weights():
                 weight[row] = 0
             b_ih[row] = bias

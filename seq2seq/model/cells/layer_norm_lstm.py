@@ -81,9 +81,6 @@ class LayerNormLSTM(Cell):
     def zero_unit(self, unit: int) -> None:
         """See `Cell.zero_unit`; the other units' normalizations still include the unit's sums."""
         self.weight_hh[:, unit] = 0
-        for block, bias in enumerate(self.zeroing_biases):
-            if bias is None:
-                continue
-            row = block * self.hidden_size + unit
+        for row, bias in self.zeroed_rows(unit):
             self.gate_norm.weight[row] = 0
             self.gate_norm.bias[row] = bias
