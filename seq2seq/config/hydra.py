@@ -54,54 +54,27 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
     """
     schema = function.__annotations__["config"]
     name = next(name for name, registered in RECIPES.items() if registered is schema)
-    first_lines: list[str] = []
     register(name)
-    topic: str | None = None
-
-    def start(settings: Any) -> Result:
-        hydra = HydraConfig.get()
-        _check_choices(hydra.runtime.choices, settings)
-        settings = _with_command_line(settings, hydra.overrides.task, first_lines)
-        while first_lines:  # once in a sweep
-            log.info("%s", first_lines.pop(0))
-        return function(settings)
-
-    @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)
-    def composed(config: DictConfig) -> Result | None:
-        sweeps = HydraConfig.get().mode is RunMode.MULTIRUN  # the sweeper handles errors of its jobs
-        if sweeps and name == "train":
-            with full_errors(SHOW_TRACEBACKS), in_group():
-                return sweep_job(config, start)  # type: ignore[arg-type, return-value]
-        errors = contextlib.nullcontext() if sweeps else one_line_errors(schema())
-        with full_errors(SHOW_TRACEBACKS), errors, in_group():
-            settings = OmegaConf.to_object(config)
-            if topic is not None:
-                print_help(name, sys.modules[function.__module__].__doc__ or "", settings, topic)
-                return None
-            validate(settings)
-            return start(settings)
 
     @functools.wraps(function)
     def main() -> None:
-        nonlocal topic
         escape_what_streams_lack()
         # With HYDRA_FULL_ERROR=1 Hydra raises errors instead of printing them.
         with closing_group(), safe_terminal(), printed_log(), one_line_errors(schema()), full_errors(True):
             if is_launched():
                 _join_group(name)
-            if sys.argv[1:] == ["--version"]:
+            typed = sys.argv[1:]
+            if typed == ["--version"]:
                 print(f"seq2seq {__version__}")
                 return
-            typed = sys.argv[1:]
             topic, arguments = split_help(typed)
-            arguments, notes, first_lines[:] = prepare_arguments(name, arguments)
-            sys.argv = [sys.argv[0], *arguments]
+            arguments, notes, first_lines = prepare_arguments(name, arguments)
             for note in notes:
                 print(note, file=sys.stderr)
             try:
-                sweep = sweeping(sys.argv[1:], typed) if name == "train" else contextlib.nullcontext(sys.argv[1:])
+                sweep = sweeping(arguments, typed) if name == "train" else contextlib.nullcontext(arguments)
                 with unformatted_help_allowed(), sweep as sys.argv[1:]:
-                    composed()
+                    _run(function, name, topic, first_lines)
             except Exception as error:
                 if raised_within(function, error) or isinstance(error, (*USER_ERRORS, OSError)):
                     raise
@@ -110,6 +83,41 @@ def recipe(function: Callable[[Settings], Result]) -> Callable[[], None]:
                 sys.argv[1:] = typed
 
     return main
+
+
+def _run(function: Callable[[Settings], Result], name: str, topic: str | None, first_lines: list[str]) -> None:
+    """Run a recipe with the settings that Hydra composes by ``sys.argv``, or print its help.
+
+    Args:
+        function: of the recipe.
+        name: of the recipe.
+        topic: of the help; None: run the recipe.
+        first_lines: of the run; those of a sweep are logged once.
+    """
+
+    def start(settings: Any) -> Result:
+        hydra = HydraConfig.get()
+        _check_choices(hydra.runtime.choices, settings)
+        settings = _with_command_line(settings, hydra.overrides.task, first_lines)
+        while first_lines:
+            log.info("%s", first_lines.pop(0))
+        return function(settings)
+
+    @hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name=name)
+    def composed(config: DictConfig) -> Result | None:
+        sweeps = HydraConfig.get().mode is RunMode.MULTIRUN  # the sweeper handles errors of its jobs
+        errors = contextlib.nullcontext() if sweeps else one_line_errors(RECIPES[name]())
+        with full_errors(SHOW_TRACEBACKS), errors, in_group():
+            if sweeps and name == "train":
+                return sweep_job(config, start)  # type: ignore[arg-type, return-value]
+            settings = OmegaConf.to_object(config)
+            if topic is not None:
+                print_help(name, sys.modules[function.__module__].__doc__ or "", settings, topic)
+                return None
+            validate(settings)
+            return start(settings)
+
+    composed()
 
 
 def _join_group(name: str) -> None:

@@ -55,12 +55,8 @@ def check_text_is_named(data: DataConfig) -> None:
     Raises:
         ConfigError: they do not, so that training would read the built-in corpus.
     """
-    named = (
-        name is not None
-        for part in (data.train, data.validation, data.test)
-        for name in (part.source, part.target, part.file)
-    )
-    if data.file is None and data.hub.name is None and not any(named):
+    parts = data.train, data.validation, data.test
+    if data.file is None and data.hub.name is None and not any(part.names_text for part in parts):
         raise ConfigError(
             "data=files names no text: set data.file=FILE, or data.train.file=FILE and so on, or data=builtin for the "
             "built-in corpus"

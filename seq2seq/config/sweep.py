@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 from hydra import compose, initialize_config_dir
@@ -29,9 +29,6 @@ from seq2seq.report.help import command, quoted
 from seq2seq.settings import differing, flat, hydra_quoted
 from seq2seq.system.launcher import is_first
 from seq2seq.training.interrupt import Interrupted
-
-if TYPE_CHECKING:  # imports torch
-    pass
 
 SETTINGS = "sweep.yaml"
 """What all jobs share: the names of the swept settings, and every other setting."""

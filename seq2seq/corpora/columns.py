@@ -8,7 +8,7 @@ null and rejects lone surrogates.
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
-from seq2seq.corpora.corpus import Corpus, Pair
-from seq2seq.corpora.corpus_file import CorpusFile, corpus_file
-from seq2seq.corpora.files import PairPerLine, require_pairs
+from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.files import FileCorpus, PairPerLine, RowFile, require_pairs
 from seq2seq.corpora.lines import MAX_LINE_BYTES, unreadable
 from seq2seq.errors import DataError
 
@@ -67,13 +67,6 @@ class JsonLinesFile(PairPerLine):
         return row_pair(row, self.columns, where)
 
 
-def _raised(pair: Pair | DataError) -> Pair:
-    """The pair; an error in its place is raised."""
-    if isinstance(pair, DataError):
-        raise pair
-    return pair
-
-
 def row_pair(row: Any, columns: tuple[str, str], where: str) -> Pair:
     """The pair in a JSON object, at its top level or in its ``translation``.
 
@@ -95,7 +88,7 @@ def row_pair(row: Any, columns: tuple[str, str], where: str) -> Pair:
     return Pair(*(sentence(cells[column], column, where) for column in columns))
 
 
-class JsonFile(Corpus):
+class JsonFile(RowFile):
     """A file with JSON values one after another, or in an array: objects as in `JsonLinesFile`, or lists of two texts.
 
     One value is in memory at a time.
@@ -106,9 +99,7 @@ class JsonFile(Corpus):
     """
 
     def __init__(self, file: Path | CorpusFile, source_column: str, target_column: str) -> None:
-        self.file = corpus_file(file)
-        self.path, self.name = self.file.path, str(self.file.path)
-        self.file.require_regular()
+        super().__init__(file)
         self.columns = source_column, target_column
 
     @cached_property
@@ -116,20 +107,8 @@ class JsonFile(Corpus):
         """The content of the file, and which columns are read."""
         return f"json values {self.file.identity} {self.columns}"
 
-    @property
-    def files(self) -> Sequence[CorpusFile]:
-        """The file."""
-        return (self.file,)
-
-    def __iter__(self) -> Iterator[Pair]:
-        return require_pairs(map(_raised, self.pairs_or_errors()), self.name)
-
     def pairs_or_errors(self) -> Iterator[Pair | DataError]:
-        """The pairs, and an error in place of each value that is none.
-
-        Raises:
-            DataError: the file cannot be read on.
-        """
+        """See `RowFile.pairs_or_errors`; the rows are the values."""
         for number, value in enumerate(self._values(), 1):
             where = f"{self.path}, value {number:,}"
             try:
@@ -166,7 +145,7 @@ class JsonFile(Corpus):
                 place = end
 
 
-class ParquetFile(Corpus):
+class ParquetFile(FileCorpus):
     """A Parquet file with a column of strings for each side, read a thousand rows at a time.
 
     Raises:
@@ -175,8 +154,7 @@ class ParquetFile(Corpus):
     """
 
     def __init__(self, file: Path | CorpusFile, source_column: str, target_column: str) -> None:
-        self.file = corpus_file(file)
-        self.path, self.name = self.file.path, str(self.file.path)
+        super().__init__(file)
         self.file.require_regular()  # Parquet is read from its end
         with _parquet_errors(self.path), pyarrow.parquet.ParquetFile(self.path) as table:
             self.columns = find_columns(table.schema_arrow, source_column, target_column, self.name)
@@ -190,11 +168,6 @@ class ParquetFile(Corpus):
     def fingerprint(self) -> str:
         """The content of the file, and which columns are read."""
         return f"parquet {self.file.content} {self.columns}"
-
-    @property
-    def files(self) -> Sequence[CorpusFile]:
-        """The file."""
-        return (self.file,)
 
     def expected_pairs(self) -> int | None:
         """Number of pairs."""

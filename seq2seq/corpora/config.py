@@ -48,6 +48,11 @@ class FilesConfig:
     source_column: str | None = setting(None, "column of source sentences in file; null: data.source_column")
     target_column: str | None = setting(None, "column of target sentences in file; null: data.target_column")
 
+    @property
+    def names_text(self) -> bool:
+        """Whether any file is set."""
+        return any(name is not None for name in (self.source, self.target, self.file))
+
 
 @dataclass(kw_only=True)
 class SplitConfig(FilesConfig):

@@ -60,25 +60,62 @@ class TextFiles(Corpus):
         )
 
 
-class PairPerLine(Corpus):
-    """A file with both sides of a pair in each line; a subclass says how `pair` finds them.
+class FileCorpus(Corpus):
+    """A corpus in one file.
 
     Raises:
-        DataError: the file is missing or a folder. While reading: as `read_lines` and `pair`; or the file is empty.
+        DataError: the file is missing or a folder.
     """
 
     def __init__(self, file: Path | CorpusFile) -> None:
         self.file = corpus_file(file)
         self.path, self.name = self.file.path, str(self.file.path)
 
-    @abstractmethod
-    def pair(self, line: str, number: int) -> Pair:
-        """The pair in a line; the line's number is for messages."""
-
     @property
     def files(self) -> Sequence[CorpusFile]:
         """The file."""
         return (self.file,)
+
+
+class RowFile(FileCorpus):
+    """A file from which rows can be read after one that has no pair.
+
+    Raises:
+        DataError: the file is missing or a folder, or can be read only once.
+    """
+
+    def __init__(self, file: Path | CorpusFile) -> None:
+        super().__init__(file)
+        self.file.require_regular()
+
+    @abstractmethod
+    def pairs_or_errors(self) -> Iterator[Pair | DataError]:
+        """The pairs, and an error in place of each row that has none.
+
+        Raises:
+            DataError: the file cannot be read on.
+        """
+
+    def __iter__(self) -> Iterator[Pair]:
+        return require_pairs(self._pairs(), self.name)
+
+    def _pairs(self) -> Iterator[Pair]:
+        for pair in self.pairs_or_errors():
+            if isinstance(pair, DataError):
+                raise pair
+            yield pair
+
+
+class PairPerLine(FileCorpus):
+    """A file with both sides of a pair in each line; a subclass says how `pair` finds them.
+
+    Raises:
+        DataError: the file is missing or a folder. While reading: as `read_lines` and `pair`; or the file is empty.
+    """
+
+    @abstractmethod
+    def pair(self, line: str, number: int) -> Pair:
+        """The pair in a line; the line's number is for messages."""
 
     def expected_pairs(self) -> int | None:
         """Approximate number of pairs."""

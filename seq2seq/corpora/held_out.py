@@ -75,8 +75,8 @@ def _near(pairs: Sequence[Pair], held_out: Mapping[str, Sequence[Pair]]) -> dict
     everything = [*pairs, *chain.from_iterable(held_out.values())]
     found = {name: np.zeros(len(pairs), np.bool_) for name in held_out}
     for side in zip(*everything, strict=True):
-        filled = np.array([bool(normalized(text)) for text in side[: len(pairs)]], np.bool_)
-        groups, end = near_copies(side)[1], len(pairs)
+        numbers, groups = near_copies([*side, ""])
+        filled, end = numbers[: len(pairs)] != numbers[-1], len(pairs)
         for name, others in held_out.items():
             found[name] |= filled & np.isin(groups[: len(pairs)], groups[end : end + len(others)])
             end += len(others)

@@ -22,6 +22,12 @@ GRAM = 5
 BLOCK = 2_000_000
 """n-grams that are compared at a time."""
 
+WORDS = 4
+"""64-bit words in the signature of a text."""
+
+BIT_COUNTS = np.array([byte.bit_count() for byte in range(256)], np.uint8)
+"""Bits that are set in each byte."""
+
 REMOVED = regex.compile(r"[\p{N}\p{P}\p{S}\p{Z}\p{C}]+")
 """Digits, punctuation, symbols, white space and control characters (Unicode categories N, P, S, Z and C)."""
 
@@ -78,9 +84,14 @@ def group_texts(texts: Sequence[str]) -> Integers:
     """
     grams, sizes = _sets_of_grams(texts)
     starts, labels = np.cumsum(sizes) - sizes, np.arange(len(texts))
+    signatures = _signatures(grams, starts)
     for candidates in _candidates(grams, starts, sizes):
         candidates = candidates[:, labels[candidates[0]] != labels[candidates[1]]]
         for block in _blocks(candidates, sizes):
+            # Signatures differ in no more bits than sets in n-grams, and these in at most 1 of 19 if they are similar.
+            first, second = signatures[block]
+            differences = BIT_COUNTS[(first ^ second).view(np.uint8)].sum(1, dtype=np.int64)
+            block = block[:, 19 * differences <= sizes[block].sum(0)]
             similar = _intersections(block, grams, starts, sizes) * 19 >= sizes[block].sum(0) * 9
             labels = merge_components(labels, block[:, similar])
     return labels
@@ -106,8 +117,20 @@ def _sets_of_grams(texts: Sequence[str]) -> tuple[Integers, Integers]:
     _, keys, frequencies = np.unique(keys, return_inverse=True, return_counts=True)
     ranks = np.empty(len(frequencies), np.int64)
     ranks[np.argsort(frequencies, kind="stable")] = np.arange(len(frequencies))
-    owned = np.unique(owners * max(len(ranks), 1) + ranks[keys])
+    owned = np.sort(owners * max(len(ranks), 1) + ranks[keys])
+    owned = owned[np.diff(owned, prepend=-1) > 0]  # faster than np.unique, which hashes
     return owned % max(len(ranks), 1), np.bincount(owned // max(len(ranks), 1), minlength=len(texts))
+
+
+def _signatures(grams: Integers, starts: Integers) -> npt.NDArray[np.uint64]:
+    """For each text `WORDS` words in which every n-gram of it flips a bit, [texts, WORDS].
+
+    The words of a text without n-grams mean nothing.
+    """
+    bits, words = np.left_shift(np.uint64(1), (grams % 64).astype(np.uint64)), grams // 64 % WORDS
+    end = np.zeros(1, np.uint64)  # where texts without n-grams at the end start
+    parts = (np.append(np.where(words == word, bits, np.uint64(0)), end) for word in range(WORDS))
+    return np.stack([np.bitwise_xor.reduceat(part, starts) for part in parts], axis=1)
 
 
 def _candidates(grams: Integers, starts: Integers, sizes: Integers) -> Iterator[Integers]:
@@ -147,7 +170,7 @@ def _intersections(pairs: Integers, grams: Integers, starts: Integers, sizes: In
     owners = np.repeat(np.arange(len(texts)) // 2, sizes[texts])
     values = grams[np.repeat(starts[texts], sizes[texts]) + _positions(sizes[texts])]
     keys = np.sort(owners * (grams.max() + 1) + values)
-    return np.bincount(owners[0] + keys[1:][keys[1:] == keys[:-1]] // (grams.max() + 1), minlength=pairs.shape[1])
+    return np.bincount(keys[1:][keys[1:] == keys[:-1]] // (grams.max() + 1), minlength=pairs.shape[1])
 
 
 def _positions(counts: Integers) -> Integers:

@@ -68,7 +68,7 @@ def check_files(files: FilesConfig, corpus: Corpus | None) -> None:
     Raises:
         DataError: a file is empty or cannot be read, or the numbers of lines differ.
     """
-    if corpus is not None and _names_files(files):
+    if corpus is not None and files.names_text:
         for _ in corpus:
             pass
 
@@ -93,7 +93,7 @@ def named_corpora(config: DataConfig) -> dict[str, Corpus]:
 
 def names_corpus(config: DataConfig, split: Split) -> bool:
     """Whether the settings name text for a split: files, a hub data set, or a changed built-in corpus."""
-    files = config.file is not None or _names_files(_split_config(config, split))
+    files = config.file is not None or _split_config(config, split).names_text
     return files or config.hub.name is not None or config.builtin != BuiltinConfig()
 
 
@@ -153,7 +153,7 @@ def _untagged(config: DataConfig, split: Split) -> Corpus | None:
     part = _split_config(config, split)
     if config.file is not None:
         return split_file(config).part(split)
-    if _names_files(part):
+    if part.names_text:
         return _files(config, part, f"data.{split}")
     if others := _splits_with_files(config):
         if split is Split.test:
@@ -196,18 +196,14 @@ def _split_config(config: DataConfig, split: Split) -> SplitConfig:
 
 
 def _splits_with_files(config: DataConfig) -> list[Split]:
-    return [split for split in Split if _names_files(_split_config(config, split))]
+    return [split for split in Split if _split_config(config, split).names_text]
 
 
 def _more(config: DataConfig, more: MoreConfig, name: str) -> Corpus:
-    if not _names_files(more):
+    if not more.names_text:
         raise ConfigError(f"{name} names no text: add source and target, or file")
     corpus = _files(config, more, name)
     return TaggedCorpus(corpus, more.source_tag) if more.source_tag else corpus
-
-
-def _names_files(part: FilesConfig) -> bool:
-    return any(name is not None for name in (part.source, part.target, part.file))
 
 
 def _files(config: DataConfig, part: FilesConfig, name: str) -> Corpus:

@@ -5,15 +5,15 @@ The content decides, not the ending of the name. Cells may be quoted and then co
 
 import logging
 import re
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
-from seq2seq.corpora.corpus import Corpus, Pair
-from seq2seq.corpora.corpus_file import CorpusFile, corpus_file
-from seq2seq.corpora.files import require_pairs
+from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.files import RowFile
 from seq2seq.corpora.table_columns import columns_note, header_row, pair_columns, pair_titles
 from seq2seq.corpora.table_form import (
     SAMPLE,
@@ -33,7 +33,7 @@ LINE_ENDS = re.compile(r"(?<![ \t])[ \t]*+(?:[\r\n]+[ \t]*+)++")
 """With the space around them; a match begins at most once in a run of spaces, so that time is linear."""
 
 
-class TableFile(Corpus):
+class TableFile(RowFile):
     """A file with a row of cells for each pair.
 
     Without column settings, a header row that names the two languages or sides decides the columns; else the first two
@@ -56,9 +56,7 @@ class TableFile(Corpus):
         source_column: str | None = None,
         target_column: str | None = None,
     ) -> None:
-        self.file = corpus_file(file)
-        self.path, self.name = self.file.path, str(self.file.path)
-        self.file.require_regular()
+        super().__init__(file)
         self._marks, self._said = 0, False
         sample = first_lines(self.file)
         self.separator, self.width = separator_and_width(sample[:SAMPLE], self.name)
@@ -90,30 +88,12 @@ class TableFile(Corpus):
         """Names the header row, or the columns if some of several were chosen without settings."""
         return columns_note(self.name, self._columns, self.header or [], self._width, self._above + 1)
 
-    @property
-    def files(self) -> Sequence[CorpusFile]:
-        """The file."""
-        return (self.file,)
-
     def expected_pairs(self) -> int | None:
         """Approximate number of pairs."""
         return self.file.expected_lines()
 
-    def __iter__(self) -> Iterator[Pair]:
-        return require_pairs(self._pairs(), self.name)
-
-    def _pairs(self) -> Iterator[Pair]:
-        for pair in self.pairs_or_errors():
-            if isinstance(pair, DataError):
-                raise pair
-            yield pair
-
     def pairs_or_errors(self) -> Iterator[Pair | DataError]:
-        """The pairs, and an error in place of each row that has none.
-
-        Raises:
-            DataError: the file cannot be read on.
-        """
+        """See `RowFile.pairs_or_errors`."""
         for line, cells in islice(self._rows(), self._above + (self.header is not None), None):
             try:
                 yield self._pair(line, cells)

@@ -37,8 +37,8 @@ def encode_cached(
     processes: int | None = None,
 ) -> Table:
     """The encoded corpus in a folder of the cache that is named by its key; see `encode_corpus`."""
-    key = corpus_key(corpus, tokenizers, filters)
-    return _open_or_encode(corpus, tokenizers, cache / key[:32], filters, key, processes)
+    folder = cache / corpus_key(corpus, tokenizers, filters)[:32]
+    return encode_corpus(corpus, tokenizers, folder, filters, processes)
 
 
 def encode_corpus(
@@ -65,18 +65,7 @@ def encode_corpus(
         RunError: the disk is full, a process was killed, or the first process of a distributed run wrote the table on
             another machine.
     """
-    return _open_or_encode(corpus, tokenizers, folder, filters, corpus_key(corpus, tokenizers, filters), processes)
-
-
-def _open_or_encode(
-    corpus: Corpus,
-    tokenizers: Tokenizers,
-    folder: Path,
-    filters: FilterConfig | None,
-    key: str,
-    processes: int | None,
-) -> Table:
-    """The table with this key in a folder; encodes the corpus if there is none."""
+    key = corpus_key(corpus, tokenizers, filters)
     table = _complete_table(folder, key, tokenizers)
     if table is not None:
         return table

@@ -8,13 +8,12 @@ from typing import Any, NamedTuple, cast
 import pyarrow as pa
 import pyarrow.compute
 
-from seq2seq.corpora.columns import JsonFile, ParquetFile, sentence
+from seq2seq.corpora.columns import ParquetFile, sentence
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.corpora.files import PairPerLine, TextFiles
+from seq2seq.corpora.files import PairPerLine, RowFile, TextFiles
 from seq2seq.corpora.lines import MAX_LINE_BYTES, damaged, raw_lines, too_long, unreadable
 from seq2seq.corpora.streams import DamagedError
-from seq2seq.corpora.table import TableFile
 from seq2seq.errors import DataError, counted
 
 BLOCK_PAIRS = 4_000
@@ -49,7 +48,7 @@ def read_blocks(corpus: Corpus) -> Iterator[PairBlock]:
         return _record_blocks(corpus)
     if isinstance(corpus, ParquetFile):
         return _parquet_blocks(corpus)
-    return _iterated_blocks(corpus.pairs_or_errors() if isinstance(corpus, TableFile | JsonFile) else corpus)
+    return _iterated_blocks(corpus.pairs_or_errors() if isinstance(corpus, RowFile) else corpus)
 
 
 class LineReader:

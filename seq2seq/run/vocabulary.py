@@ -12,7 +12,7 @@ from seq2seq.run.folder import SHORTLIST, RunFolder
 from seq2seq.run.metadata import tokenizer_hashes
 from seq2seq.system.hub import is_model_folder, local_folder
 from seq2seq.tokenizer.config import TokenizerConfig
-from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizers, load_tokenizers, save_tokenizers
+from seq2seq.tokenizer.tokenizer import EOS, UNK, Tokenizers, has_tokenizers, load_tokenizers, save_tokenizers
 from seq2seq.tokenizer.vocabulary import cached_tokenizers
 
 if TYPE_CHECKING:  # programs that only translate do not import pyarrow
@@ -37,7 +37,7 @@ def prepare_tokenizers(
         start: another run whose tokenizers are used instead of training.
         cache: folder of trained tokenizers that runs share.
     """
-    if not any((folder / f"tokenizer{side}.model").exists() for side in ("", ".source")):
+    if not has_tokenizers(folder):
         _check_normalization(config)
         if start is None:
             tokenizers = cached_tokenizers(config, corpus, source_tags, cache)

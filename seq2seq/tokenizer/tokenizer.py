@@ -4,10 +4,10 @@
 in bytes. Word-level vocabularies are closed: an unknown word is decoded as ``<unk>``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sentencepiece import SentencePieceProcessor
 
@@ -16,6 +16,8 @@ from seq2seq.portable.text import equal_tokens
 from seq2seq.system.atomic import atomic_write
 from seq2seq.tokenizer.normalization import SPACE, Normalization, normalize
 from seq2seq.tokenizer.sentencepiece_model import ModelType, Piece, PieceType, read_normalizer, read_pieces
+
+Result = TypeVar("Result")
 
 UNK, BOS, EOS, PAD = 0, 1, 2, 3
 MAX_FILE = 100_000_000
@@ -127,10 +129,7 @@ class Tokenizer:
         Raises:
             DataError: the model is damaged in a way that SentencePiece ignores.
         """
-        try:
-            return read_pieces(self.to_bytes())
-        except ValueError as error:
-            raise DataError(f"the tokenizer model is damaged ({error}): train or fetch it again") from None
+        return self._parsed(read_pieces)
 
     @property
     def own_rule(self) -> str:
@@ -139,8 +138,11 @@ class Tokenizer:
         Raises:
             DataError: the model is damaged in a way that SentencePiece ignores.
         """
+        return self._parsed(read_normalizer)
+
+    def _parsed(self, read: Callable[[bytes], Result]) -> Result:
         try:
-            return read_normalizer(self.to_bytes())
+            return read(self.to_bytes())
         except ValueError as error:
             raise DataError(f"the tokenizer model is damaged ({error}): train or fetch it again") from None
 
@@ -235,6 +237,11 @@ def load_tokenizers(folder: Path, normalization: Normalization = Normalization.n
         both = Tokenizer.load(paths[0], normalization)
         return Tokenizers(both, both)
     return Tokenizers(*(Tokenizer.load(path, normalization) for path in paths))
+
+
+def has_tokenizers(folder: Path) -> bool:
+    """Whether `save_tokenizers` has written all its files into a folder."""
+    return any((folder / f"tokenizer{side}.model").exists() for side in ("", ".source"))
 
 
 def tokenizer_paths(folder: Path) -> list[Path]:

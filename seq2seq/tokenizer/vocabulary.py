@@ -27,7 +27,17 @@ from seq2seq.tokenizer.config import (
     check_vocabulary,
 )
 from seq2seq.tokenizer.normalization import Normalization, normalize
-from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizer, Tokenizers, load_tokenizers, save_tokenizers
+from seq2seq.tokenizer.tokenizer import (
+    BOS,
+    EOS,
+    PAD,
+    UNK,
+    Tokenizer,
+    Tokenizers,
+    has_tokenizers,
+    load_tokenizers,
+    save_tokenizers,
+)
 
 MAX_CHARACTERS = 1_000  # SentencePiece ignores sentences over 4,192 bytes, so longer ones are split
 
@@ -260,9 +270,9 @@ def cached_tokenizers(
     del settings["placeholders"], settings["sampling_until"]  # the first changes the tags and the text
     facts = f"{sentencepiece.__version__} {corpus.fingerprint} {settings} {list(source_tags)}"
     folder = cache / f"vocabulary-{hashlib.sha256(facts.encode()).hexdigest()[:32]}"
-    if not _has_model(folder):
+    if not has_tokenizers(folder):
         with locked(folder, wait=True):
-            if not _has_model(folder):  # another program may have finished it meanwhile
+            if not has_tokenizers(folder):  # another program may have finished it meanwhile
                 save_tokenizers(build_tokenizers(config, corpus, source_tags), folder)
                 return load_tokenizers(folder, config.normalization)
     tokenizers = load_tokenizers(folder, config.normalization)
@@ -274,7 +284,3 @@ def cached_tokenizers(
     for tokenizer, (side, label) in zip(tokenizers, sides, strict=False):
         _report_smaller(tokenizer, side, label)
     return tokenizers
-
-
-def _has_model(folder: Path) -> bool:
-    return any((folder / f"tokenizer{side}.model").exists() for side in ("", ".source"))

@@ -12,6 +12,7 @@ from seq2seq.portable.segmentation import MAX_SEGMENT, split_long_text, split_se
 from seq2seq.portable.translation import join_translations
 from seq2seq.search import SAMPLING_METHODS, SearchConfig
 from seq2seq.system.out_of_memory import halve_if_out_of_memory
+from seq2seq.translation.decoding import SearchOptions, translate_batch
 from seq2seq.translation.types import Request, Translation
 
 CHUNK = 2048
@@ -25,9 +26,6 @@ GPU_BATCH_TOKENS = 16_384
 
 BATCH_SAMPLES = 8
 """Samples per sentence above which batches get fewer sentences."""
-
-Translate = Callable[[list[Request], EncodedSources], list[Translation]]
-"""Translates the requests of a batch, given their source tokens for every member."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -58,34 +56,30 @@ def map_batches(batches: Iterable[list[int]], process: Callable[[list[int]], Seq
     return {row: result for rows in batches for row, result in zip(rows, process(rows), strict=True)}
 
 
-def translate_stream(
-    members: Members, requests: Iterable[Request], search: SearchConfig, translate: Translate
-) -> Iterator[Translation]:
+def translate_stream(members: Members, requests: Iterable[Request], options: SearchOptions) -> Iterator[Translation]:
     """Yield the translation of every request, in order; reads `CHUNK` requests at a time."""
     for chunk in chunked(requests):
-        yield from _translate_chunk(members, chunk, search, translate)
+        yield from _translate_chunk(members, chunk, options)
 
 
-def _translate_chunk(
-    members: Members, requests: list[Request], search: SearchConfig, translate: Translate
-) -> list[Translation]:
+def _translate_chunk(members: Members, requests: list[Request], options: SearchOptions) -> list[Translation]:
     encoded, longest = _encode(members, requests)
 
     def process(rows: list[int]) -> list[Translation]:
         own = [[ids[row] for row in rows] for ids in encoded]
-        return _whole_or_halves([requests[row] for row in rows], own, search, translate)
+        return _whole_or_halves(members, [requests[row] for row in rows], own, options)
 
     without_tokens = [row for row, tokens in enumerate(longest) if not tokens]
-    results = {row: _translate_long(members, requests[row], search, translate) for row in without_tokens}
-    results |= map_batches(batches(requests, longest, search, batch_tokens(members)), process)
+    results = {row: _translate_long(members, requests[row], options) for row in without_tokens}
+    results |= map_batches(batches(requests, longest, options.search, batch_tokens(members)), process)
     return [results[row] for row in range(len(requests))]
 
 
-def _translate_long(members: Members, request: Request, search: SearchConfig, translate: Translate) -> Translation:
+def _translate_long(members: Members, request: Request, options: SearchOptions) -> Translation:
     """Translate a text that is blank or too long to be one sentence, segment by segment."""
-    parts = list(translate_stream(members, split_request(members, request), search, translate))
-    whole = join_translations(Translation, request.text, parts, search.length_penalty)
-    return replace(whole, n_best=(whole,)) if search.n_best > 1 and not parts else whole
+    parts = list(translate_stream(members, split_request(members, request), options))
+    whole = join_translations(Translation, request.text, parts, options.search.length_penalty)
+    return replace(whole, n_best=(whole,)) if options.search.n_best > 1 and not parts else whole
 
 
 def split_request(members: Members, request: Request) -> list[Request]:
@@ -113,19 +107,21 @@ def _encode(members: Members, requests: Sequence[Request]) -> tuple[EncodedSourc
 
 
 def _whole_or_halves(
-    requests: list[Request], encoded: EncodedSources, search: SearchConfig, translate: Translate
+    members: Members, requests: list[Request], encoded: EncodedSources, options: SearchOptions
 ) -> list[Translation]:
     """Translate a batch; if memory runs out, in two halves."""
     middle = -(-len(requests) // 2)
 
+    def translate(part: slice) -> list[Translation]:
+        return translate_batch(members, requests[part], [ids[part] for ids in encoded], options)
+
     def halves() -> list[Translation]:
         parts = [part for part in (slice(0, middle), slice(middle, None)) if requests[part]]
-        return [each for part in parts for each in translate(requests[part], [ids[part] for ids in encoded])]
+        return [each for part in parts for each in translate(part)]
 
-    setting = "search.samples or n_best" if search.method in SAMPLING_METHODS else "beam_size"
-    return halve_if_out_of_memory(
-        lambda: translate(requests, encoded), halves, f"a batch of {counted(len(requests), 'sentence')}", setting
-    )
+    setting = "search.samples or n_best" if options.search.method in SAMPLING_METHODS else "beam_size"
+    batch = f"a batch of {counted(len(requests), 'sentence')}"
+    return halve_if_out_of_memory(lambda: translate(slice(None)), halves, batch, setting)
 
 
 def batch_tokens(members: Members) -> int:

@@ -12,7 +12,7 @@ from seq2seq.analysis.trace import Trace
 from seq2seq.analysis.tracing import trace_sentence
 from seq2seq.errors import ConfigError, require_text
 from seq2seq.inference.member import Member, check_members
-from seq2seq.inference.members import EncodedSources, Members
+from seq2seq.inference.members import Members
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.portable.segmentation import MAX_SEGMENT
 from seq2seq.run.folder import RunFolder, load_run
@@ -31,7 +31,7 @@ from seq2seq.tokenizer.normalization import Normalization
 from seq2seq.tokenizer.token_bytes import split_prefix
 from seq2seq.translation.batching import batch_rows, translate_stream
 from seq2seq.translation.config import Copy
-from seq2seq.translation.decoding import SearchOptions, search_options, translate_batch
+from seq2seq.translation.decoding import SearchOptions, search_options
 from seq2seq.translation.portable_engine import EngineChoice, PortableEngine, choose_engine
 from seq2seq.translation.scoring import score_pairs
 from seq2seq.translation.streaming import stream_translation
@@ -260,15 +260,9 @@ class Translator:
         return self._stream(_requests(texts, prefix, phrases), options)
 
     def _stream(self, requests: Iterable[Request], options: SearchOptions) -> Iterator[Translation]:
-        def translate(own: list[Request], encoded: EncodedSources) -> list[Translation]:
-            return self._batch(own, encoded, options)
-
         if self.portable is not None and self.portable.forced:
             return self.portable.translate_all(requests, options)
-        return translate_stream(self.ensemble, requests, options.search, translate)
-
-    def _batch(self, requests: list[Request], encoded: EncodedSources, options: SearchOptions) -> list[Translation]:
-        return translate_batch(self.ensemble, requests, encoded, options)
+        return translate_stream(self.ensemble, requests, options)
 
     def batches(self, texts: Sequence[str | Request], search: SearchConfig | str | None = None) -> list[list[int]]:
         """Return the row numbers of each batch that `translate` makes of the texts; blank texts are in none."""

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import layer_norm
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from seq2seq.model.cell import GRU, LSTM, RNN, Cell, CellState, LayerNormLSTM, weight_dropped, zero_state
+from seq2seq.model.cell import GRU, LSTM, RNN, Cell, CellState, weight_dropped, zero_state
 from seq2seq.model.cells import make_cell
+from seq2seq.model.cells.layer_norm_lstm import LayerNormLSTM
 from seq2seq.model.choices import CellKind
 from seq2seq.model.encoder import padding_mask
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, Initialization, ModelConfig, Network, Tying
-from seq2seq.model.cell import LSTM, Cell, LayerNormLSTM
+from seq2seq.model.cell import LSTM, Cell
+from seq2seq.model.cells.layer_norm_lstm import LayerNormLSTM
 from seq2seq.model.choices import CellKind
 
 RANGE = 0.3

@@ -23,10 +23,9 @@ from seq2seq.system.lock import locked_output
 Own = TypeVar("Own")
 
 
-def read_settings(schema: type[Own], overrides: Sequence[str], defaults: Path | None = None) -> Own:
-    """A tool's own settings from ``NAME=VALUE`` words and, before those, from a YAML file."""
-    layers = [OmegaConf.load(defaults)] if defaults else []
-    merged = OmegaConf.merge(OmegaConf.structured(schema), *layers, OmegaConf.from_dotlist(list(overrides)))
+def read_settings(schema: type[Own], overrides: Sequence[str]) -> Own:
+    """A tool's own settings from ``NAME=VALUE`` words."""
+    merged = OmegaConf.merge(OmegaConf.structured(schema), OmegaConf.from_dotlist(list(overrides)))
     settings: Any = OmegaConf.to_object(merged)
     validate(settings)
     return settings  # type: ignore[no-any-return]

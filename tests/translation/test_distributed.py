@@ -1,6 +1,7 @@
 """Distributed translation equals that of one process, byte for byte."""
 
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from together import results, together
@@ -22,16 +23,15 @@ def shared(run: Path, chunk: int, number: int) -> tuple[list[str], list[float], 
     """Return texts and scores that the process gets, and how many sentences it translated."""
     batching.CHUNK = distributed.CHUNK = chunk
     batching.BATCH_TOKENS = 40
-    translator, own = Translator.load(run), [0]
-    batch = translator._batch
+    translator, own, translate = Translator.load(run), [0], batching.translate_batch
 
-    def counted(texts, *rest):
-        own[0] += len(texts)
-        return batch(texts, *rest)
+    def counted(members, requests, *rest):
+        own[0] += len(requests)
+        return translate(members, requests, *rest)
 
-    translator._batch = counted
     text = lines(number) if rank() == 0 else []  # only the first reads
-    translations = list(translate_distributed(translator, text, beam_size=2, n_best=2))
+    with patch.object(batching, "translate_batch", counted):
+        translations = list(translate_distributed(translator, text, beam_size=2, n_best=2))
     return (
         [translation.text for translation in translations],
         [other.score for translation in translations for other in translation.n_best],
@@ -63,11 +63,13 @@ def test_single_process_equals_translate(tiny_run):
 
 
 def test_work_covers_every_line_once_in_the_batches_of_translate(tiny_run, monkeypatch):
-    translator, units = Translator.load(tiny_run), []
-    batch = translator._batch
-    translator._batch = lambda requests, *rest: (
-        units.append([request.text for request in requests]) or batch(requests, *rest)
-    )
+    translator, units, translate = Translator.load(tiny_run), [], batching.translate_batch
+
+    def noted(members, requests, *rest):
+        units.append([request.text for request in requests])
+        return translate(members, requests, *rest)
+
+    monkeypatch.setattr(batching, "translate_batch", noted)
     monkeypatch.setattr(batching, "CHUNK", 8)
     monkeypatch.setattr(batching, "BATCH_TOKENS", 40)
     texts = lines(20)

@@ -1,11 +1,16 @@
 """The columns of a table or sheet that is translated: where the sources are, and where their translations go."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 from seq2seq.corpora.columns import no_column
+from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.documents.document import Document
 from seq2seq.corpora.languages import language_named
-from seq2seq.corpora.table_columns import SIDES, header_columns, text_columns
+from seq2seq.corpora.table_columns import SIDES, header_columns, header_row, text_columns
 from seq2seq.errors import DataError, counted
 
 
@@ -25,6 +30,55 @@ class Columns(NamedTuple):
         new = "the new column" if self.target >= width else "blank cells of column"
         title = f" {self.title!r}" if self.header else ""
         return f"column {self.source + 1}{source} is translated into {new} {self.target + 1}{title}"
+
+
+class ColumnDocument(Document):
+    """A document with sources in one column and translations in another; a subclass reads its rows.
+
+    Args:
+        file: its path, or the file.
+        source_language, target_language: codes of the languages; they find the columns if there is a header.
+        source_column, target_column: a number from 1 or a title; see `choose_columns`.
+
+    Raises:
+        DataError: as `Document`; or a named column does not exist.
+    """
+
+    def __init__(
+        self,
+        file: Path | CorpusFile,
+        source_language: str,
+        target_language: str,
+        source_column: str | None = None,
+        target_column: str | None = None,
+    ) -> None:
+        super().__init__(file, source_language, target_language)
+        self._given = source_column, target_column
+
+    @property
+    @abstractmethod
+    def _sample(self) -> list[list[str]]:
+        """The cells of the first rows that are not blank."""
+
+    @property
+    @abstractmethod
+    def _width(self) -> int:
+        """Cells of the longest row."""
+
+    @cached_property
+    def _above(self) -> int:
+        """Rows above the header that are not blank; 0 without a header."""
+        return header_row(self._sample, self.languages, self._given)
+
+    @property
+    def _first_rows(self) -> list[list[str]]:
+        """The rows that decide the columns; the first is the header if there is one."""
+        return self._sample[self._above :] or [[]]
+
+    @cached_property
+    def _columns(self) -> Columns:
+        """The columns of a translation."""
+        return choose_columns(self._first_rows, self._width, self.languages, self._given, self.name)
 
 
 def choose_columns(

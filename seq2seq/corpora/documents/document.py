@@ -7,15 +7,16 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import IO
 
-from seq2seq.corpora.corpus import Corpus, Pair
-from seq2seq.corpora.corpus_file import CorpusFile, corpus_file
+from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.files import FileCorpus
 from seq2seq.corpora.languages import language_named, script
 from seq2seq.errors import DataError, program
 
 LINE_ENDS = re.compile(r"(?<!\s)\s*[\r\n\u2028\u2029]+\s*")
 
 
-class Document(Corpus):
+class Document(FileCorpus):
     """A file that holds pairs for training, and sources whose translations can be written into a copy of it.
 
     Attributes:
@@ -35,12 +36,12 @@ class Document(Corpus):
     """Name for messages."""
     endings: tuple[str, ...]
     """Usual endings of the names of such files, without ``.gz``."""
+    languages: tuple[str, str]
     report: str = ""
     """After `write`: one line about what was filled and left."""
 
     def __init__(self, file: Path | CorpusFile, source_language: str, target_language: str) -> None:
-        self.file = corpus_file(file)
-        self.path, self.name = self.file.path, str(self.file.path)
+        super().__init__(file)
         self.file.require_regular()
         self.languages = self.source_language, self.target_language = source_language, target_language
 
@@ -49,11 +50,6 @@ class Document(Corpus):
         """The content of the file, and the languages that are read."""
         member = self.path.name if self.file.is_packed else ""  # an archive may have several
         return f"{self.format} {self.file.content} {member} {self.source_language} {self.target_language}"
-
-    @property
-    def files(self) -> tuple[CorpusFile, ...]:
-        """The file."""
-        return (self.file,)
 
     @abstractmethod
     def sources(self) -> Iterator[str]:

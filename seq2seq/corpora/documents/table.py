@@ -13,12 +13,10 @@ from typing import IO, NamedTuple
 from seq2seq.corpora import encodings
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.corpora.documents.columns import Columns, choose_columns
-from seq2seq.corpora.documents.document import Document
+from seq2seq.corpora.documents.columns import ColumnDocument
 from seq2seq.corpora.lines import MAX_LINE_BYTES, damaged, too_long, unreadable
 from seq2seq.corpora.streams import DamagedError
 from seq2seq.corpora.table import TableFile
-from seq2seq.corpora.table_columns import header_row
 from seq2seq.corpora.table_form import SAMPLE, Form, parsable, parsed_rows, table_form
 from seq2seq.errors import DataError, counted
 
@@ -30,16 +28,10 @@ class Row(NamedTuple):
     cells: list[str]
 
 
-class TableDocument(Document):
+class TableDocument(ColumnDocument):
     """A table whose source column is translated into a new column or blank cells of another one.
 
-    Args:
-        file: its path, or the file.
-        source_language, target_language: codes of the languages; they find the columns if there is a header.
-        source_column, target_column: a number from 1 or a title; see `choose_columns`.
-
-    Raises:
-        DataError: as `Document`; a named column does not exist; or a row has wrong quotation marks.
+    See `ColumnDocument` for arguments and errors. Wrong quotation marks in a row are a `DataError` too.
     """
 
     format = "a table"
@@ -52,8 +44,7 @@ class TableDocument(Document):
         source_column: str | None = None,
         target_column: str | None = None,
     ) -> None:
-        super().__init__(file, source_language, target_language)
-        self._languages, self._given = (source_language, target_language), (source_column, target_column)
+        super().__init__(file, source_language, target_language, source_column, target_column)
         name = self.path.name.lower().removesuffix(".gz")
         self.separator, self.quoted, self._spaced = table_form(self.file, tabs=name.endswith((".tsv", ".tab")))
         self.endings = (".tsv", ".tab", ".txt") if self.separator == "\t" else (".csv", ".txt")
@@ -62,7 +53,7 @@ class TableDocument(Document):
         self._cell = re.compile(rf"{quoted}[^{other}]*")
 
     def __iter__(self) -> Iterator[Pair]:
-        return iter(TableFile(self.file, *self._languages, *self._given))
+        return iter(TableFile(self.file, *self.languages, *self._given))
 
     def sources(self) -> Iterator[str]:
         """The cells of the source column beside blank cells; see `Document.sources`."""
@@ -75,7 +66,7 @@ class TableDocument(Document):
             text = ""
             if self._is_blank(number, row.cells):
                 text, filled = next(translations), filled + 1
-            elif number == self._start and columns.header:
+            elif number == self._above and columns.header:
                 text = columns.title
             output.write(self._encoded(self._with_cell(row, text) if row.cells else row.text))
         where = columns.describe(self._first_rows[0], self._width)
@@ -84,7 +75,7 @@ class TableDocument(Document):
     def _is_blank(self, number: int, cells: list[str]) -> bool:
         """Whether a row lacks a translation."""
         source, target = self._columns.source, self._columns.target
-        if number < self._start + self._columns.header or source >= len(cells) or not cells[source].strip():
+        if number < self._above + self._columns.header or source >= len(cells) or not cells[source].strip():
             return False
         return target >= len(cells) or not cells[target].strip()
 
@@ -123,22 +114,8 @@ class TableDocument(Document):
             return list(islice((row.cells for _, row in rows if row.cells), SAMPLE))
 
     @cached_property
-    def _start(self) -> int:
-        """Rows above the header that are not blank; 0 without a header."""
-        return header_row(self._sample, self._languages, self._given)
-
-    @property
-    def _first_rows(self) -> list[list[str]]:
-        """The rows that decide the columns; the first is the header if there is one."""
-        return self._sample[self._start :] or [[]]
-
-    @cached_property
     def _width(self) -> int:
         return max((len(row.cells) for _, row in self._rows()), default=0)
-
-    @cached_property
-    def _columns(self) -> Columns:
-        return choose_columns(self._first_rows, self._width, self._languages, self._given, self.name)
 
     def _rows(self) -> Iterator[tuple[int, Row]]:
         """Rows with their number from 0, where blank lines do not count."""

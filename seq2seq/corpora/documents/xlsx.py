@@ -17,12 +17,12 @@ from typing import IO, Any
 
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.corpus_file import CorpusFile
-from seq2seq.corpora.documents.columns import Columns, choose_columns
-from seq2seq.corpora.documents.document import Document, pair
+from seq2seq.corpora.documents.columns import ColumnDocument
+from seq2seq.corpora.documents.document import pair
 from seq2seq.corpora.documents.sheet import SheetReader
 from seq2seq.corpora.files import require_pairs
 from seq2seq.corpora.lines import unreadable
-from seq2seq.corpora.table_columns import PairColumns, columns_note, header_row, pair_columns, pair_titles
+from seq2seq.corpora.table_columns import PairColumns, columns_note, pair_columns, pair_titles
 from seq2seq.errors import DataError, Seq2SeqError, counted, install_hint
 
 LARGEST = 128 << 20
@@ -44,16 +44,11 @@ MOST_ROWS = 1 << 20
 """Rows of a sheet in Excel."""
 
 
-class XlsxFile(Document):
-    """The first sheet of an Excel workbook. See `Document` for arguments and errors.
+class XlsxFile(ColumnDocument):
+    """The first sheet of an Excel workbook. See `ColumnDocument` for arguments and errors.
 
     Columns and header are chosen as in `seq2seq.corpora.table.TableFile`; numbers and dates are text in pairs, and are
     not translated. A translation goes into the target column where it is blank, in the style of its source.
-
-    Args:
-        file: its path, or the file.
-        source_language, target_language: codes of the languages.
-        source_column, target_column: a number from 1 or a title; None: as the header says, else 1 and 2.
     """
 
     format, endings = "an Excel workbook", (".xlsx", ".xlsm")
@@ -66,17 +61,16 @@ class XlsxFile(Document):
         source_column: str | None = None,
         target_column: str | None = None,
     ) -> None:
-        super().__init__(file, source_language, target_language)
+        super().__init__(file, source_language, target_language, source_column, target_column)
         if self.file.is_packed:
             raise DataError(f"{self.path} is a compressed workbook: unpack it and name the .xlsx file")
-        self._languages, self._given = (source_language, target_language), (source_column, target_column)
 
     @cached_property
     def fingerprint(self) -> str:
         """The content of the file, and how it is read."""
         how = f" from row {self._above + 1}" if self._above else ""
         how += "" if self._pair_columns.named else f" {self._pair_columns}"
-        return f"xlsx {self.file.content} {self._languages} {self._given}{how}"
+        return f"xlsx {self.file.content} {self.languages} {self._given}{how}"
 
     @property
     def titles(self) -> tuple[str, str] | None:
@@ -143,7 +137,7 @@ class XlsxFile(Document):
         self.report = f"{self.name}: {counted(filled, 'cell')} filled; {where}{self._left_out}"
 
     @cached_property
-    def _sample(self) -> list[tuple[int, list[str]]]:
+    def _numbered(self) -> list[tuple[int, list[str]]]:
         """The first rows that are not blank: the number of each, from 1, and its cells."""
         rows = ((number, [_cell(row, column) for column in range(len(row))]) for number, row in self._rows())
         with closing(rows):
@@ -152,20 +146,14 @@ class XlsxFile(Document):
             raise DataError(f"{self.name}: the first sheet is blank: move the sheet with the text to the front")
         return found
 
-    @cached_property
-    def _above(self) -> int:
-        """Rows above the header that are not blank."""
-        return header_row([cells for _, cells in self._sample], self._languages, self._given)
+    @property
+    def _sample(self) -> list[list[str]]:
+        return [cells for _, cells in self._numbered]
 
     @property
     def _first(self) -> tuple[int, list[str]]:
         """The header, or else the first row that is not blank: its number, from 1, and its cells."""
-        return self._sample[self._above]
-
-    @cached_property
-    def _first_rows(self) -> list[list[str]]:
-        """The cells of the rows that decide the columns."""
-        return [cells for _, cells in self._sample[self._above :]]
+        return self._numbered[self._above]
 
     @cached_property
     def _left_out(self) -> str:
@@ -188,12 +176,7 @@ class XlsxFile(Document):
     @cached_property
     def _pair_columns(self) -> PairColumns:
         """The columns of pairs."""
-        return pair_columns(self._first_rows, self._languages, self._given, self.name)
-
-    @cached_property
-    def _columns(self) -> Columns:
-        """The columns of a translation."""
-        return choose_columns(self._first_rows, self._width, self._languages, self._given, self.name)
+        return pair_columns(self._first_rows, self.languages, self._given, self.name)
 
     def _rows(self) -> Iterator[tuple[int, Sequence[object]]]:
         """The number of each row, from 1, and the values of its cells."""

@@ -8,7 +8,8 @@ nothing else. Export needs its equation in `seq2seq.export.onnx_cells` and `seq2
 from collections.abc import Callable
 from functools import partial
 
-from seq2seq.model.cell import GRU, LSTM, RNN, Cell, LayerNormLSTM
+from seq2seq.model.cell import GRU, LSTM, RNN, Cell
+from seq2seq.model.cells.layer_norm_lstm import LayerNormLSTM
 from seq2seq.model.cells.min_gru import MinGRU
 from seq2seq.model.cells.min_lstm import MinLSTM
 from seq2seq.model.cells.mlstm import MLSTM

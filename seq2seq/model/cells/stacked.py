@@ -108,10 +108,7 @@ class StackedCell(Cell):
         """See `Cell.zero_unit`."""
         if self.has_recurrent_weights:
             self.weight_hh[:, unit] = 0
-        for block, bias in enumerate(self.zeroing_biases):
-            if bias is None:
-                continue
-            row = block * self.hidden_size + unit
+        for row, bias in self.zeroed_rows(unit):
             self.weight_ih[row] = 0
             if self.has_recurrent_weights:
                 self.weight_hh[row] = 0
