@@ -8,7 +8,7 @@ from typing import Any
 from seq2seq import __version__
 from seq2seq.comparison.comparison import Comparison, Contrast, Measured
 from seq2seq.comparison.pages import Section, as_html, as_markdown
-from seq2seq.comparison.significance import Significance
+from seq2seq.comparison.significance import FEWEST_FOR_BOOTSTRAP, Significance
 from seq2seq.comparison.systems import setting_differences
 from seq2seq.errors import counted
 from seq2seq.metrics.score import Metric
@@ -118,6 +118,9 @@ def _significance(comparison: Comparison, contrast: Contrast, beside: str) -> Se
     notes = [
         f"p, {TESTS[kind]}: {_sampling(next(iter(tests.values())).signature)}" for kind, tests in contrast.tests.items()
     ]
+    if Significance.bootstrap in contrast.tests and comparison.sentences < FEWEST_FOR_BOOTSTRAP:
+        sentences = counted(comparison.sentences, "sentence")
+        notes.append(f"p of the bootstrap is too small for {sentences}: it needs {FEWEST_FOR_BOOTSTRAP} or more")
     if any(len(p.values) > 1 for tests in contrast.tests.values() for p in tests.values()):
         notes.append("median and range over pairs of seeds")
     if len(comparison.contrasts) > 1:

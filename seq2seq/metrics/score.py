@@ -43,7 +43,8 @@ class Metric:
 
     Attributes:
         score: 0 to 100, above for TER; higher is better, lower for TER.
-        ci95: low and high end of the 95 % bootstrap interval; None without resampling.
+        ci95: low and high end of the 95 % bootstrap interval; None without resampling. Too narrow for few sentences: of
+            intervals over 5 sentences, 80 % contain the score of all text, and one sentence has an interval of width 0.
         signature: sacreBLEU's signature, which names every choice that affects the score.
     """
 

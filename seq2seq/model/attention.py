@@ -5,6 +5,7 @@ positions, H decoder units, D encoder width, A width of the keys, M heads.
 """
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from seq2seq.model.choices import AttentionKind
 from seq2seq.model.config import ModelConfig
+from seq2seq.model.repeated_products import reused
 
 
 class AttentionMemory(NamedTuple):
@@ -27,6 +29,11 @@ class AttentionMemory(NamedTuple):
         keys, values = (part.index_select(0, sentences_B) for part in (self.keys_BMSA, self.values_BMSD))
         padding = None if self.padding_BS is None else self.padding_BS.index_select(0, sentences_B)
         return AttentionMemory(keys, values, padding)
+
+    def reused(self, times: int) -> Iterator["AttentionMemory"]:
+        """The memory, once for each of several positions that are computed in order; see `reused`."""
+        for keys, values in zip(reused(self.keys_BMSA, times), reused(self.values_BMSD, times), strict=True):
+            yield AttentionMemory(keys, values, self.padding_BS)
 
 
 class Attention(nn.Module):
@@ -118,9 +125,9 @@ class Attention(nn.Module):
             context, weights = self(queries_NTH.reshape(sentences, -1, size), *memory)
             return context.reshape(rows, steps, -1), weights.reshape(rows, steps, -1), None
         contexts, all_weights = [], []
-        for queries_NH in queries_NTH.unbind(1):
+        for queries_NH, own in zip(queries_NTH.unbind(1), memory.reused(steps), strict=True):
             coverage_BKS = coverage_NS.view(sentences, -1, coverage_NS.size(1))
-            context, weights = self(queries_NH.reshape(sentences, -1, size), *memory, coverage_BKS)
+            context, weights = self(queries_NH.reshape(sentences, -1, size), *own, coverage_BKS)
             contexts.append(context.flatten(0, 1))
             all_weights.append(weights.flatten(0, 1))
             coverage_NS = coverage_NS + all_weights[-1]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, linear
 
 from seq2seq.model.kernels import CLOSED, faster_than_torch, flag_padding, run_kernel, run_lstm
+from seq2seq.model.repeated_products import repeated_products, sums_in_16_bits
 
 Gates = dict[str, Tensor]
 """Gate activations and candidate of one step, (N, H) each: input, forget, output, reset, update, candidate.
@@ -175,7 +176,9 @@ class LSTM(FusedCell, nn.LSTM):
     def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
         """One position: c' = f · c + i · g, h' = o · tanh(c')."""
         W_ih, W_hh, b_ih, b_hh = weights or self.weights()
-        i, f, g, o = (linear(inputs_NI, W_ih, b_ih) + linear(state.hidden_NH, W_hh, b_hh)).chunk(4, dim=1)
+        sums_NG = linear(inputs_NI, W_ih, b_ih) + linear(state.hidden_NH, W_hh, b_hh)
+        # Under autocast the products have 16 bits; gates and cell states do not.
+        i, f, g, o = sums_NG.to(b_hh.dtype).chunk(4, dim=1)
         i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
         cell_NH = f * cell_of(state) + i * g
         return CellState(o * cell_NH.tanh(), cell_NH), {"input": i, "forget": f, "candidate": g, "output": o}
@@ -236,9 +239,13 @@ class HiddenStateCell(FusedCell):
         """Compute T positions in one fused call; states on padding, which comes last, are set to zero."""
         inputs_NTI = with_constant(inputs_NTI, constant_NX)
         state = zero_state(self, len(inputs_NTI), inputs_NTI) if state is None else state
-        states_NTH, last_1NH = run_kernel(
-            self.kernel, inputs_NTI, _one_layer(state.hidden_NH), weights or weight_dropped(self), self.training
-        )
+        weights = weights or weight_dropped(self)
+        if inputs_NTI.device.type == "cpu" and sums_in_16_bits(inputs_NTI.device):
+            # Torch's kernel makes one product per position too, but sums the gradients of weights in 16 bits.
+            return run_steps(
+                lambda inputs, before: self.step(inputs, before, weights)[0], inputs_NTI, state, padding_NT
+            )
+        states_NTH, last_1NH = run_kernel(self.kernel, inputs_NTI, _one_layer(state.hidden_NH), weights, self.training)
         if padding_NT is None:
             return states_NTH, CellState(last_1NH.squeeze(0), None)
         states = states_NTH.masked_fill(padding_NT.unsqueeze(2), 0)
@@ -259,8 +266,9 @@ class GRU(HiddenStateCell, nn.GRU):
     def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
         """One position: h' = (1 - z) · n + z · h, where n = tanh(W x + b + r · (W h + b))."""
         W_ih, W_hh, b_ih, b_hh = weights or self.weights()
-        r_x, z_x, n_x = linear(inputs_NI, W_ih, b_ih).chunk(3, dim=1)
-        r_h, z_h, n_h = linear(state.hidden_NH, W_hh, b_hh).chunk(3, dim=1)
+        # Under autocast the products have 16 bits; gates and states do not.
+        r_x, z_x, n_x = linear(inputs_NI, W_ih, b_ih).to(b_ih.dtype).chunk(3, dim=1)
+        r_h, z_h, n_h = linear(state.hidden_NH, W_hh, b_hh).to(b_hh.dtype).chunk(3, dim=1)
         r, z = (r_x + r_h).sigmoid(), (z_x + z_h).sigmoid()
         n = (n_x + r * n_h).tanh()
         return CellState((1 - z) * n + z * state.hidden_NH, None), {"reset": r, "update": z, "candidate": n}
@@ -281,7 +289,7 @@ class RNN(HiddenStateCell, nn.RNN):
     def step(self, inputs_NI: Tensor, state: CellState, weights: list[Tensor] | None = None) -> tuple[CellState, Gates]:
         """One position: h' = tanh(W x + W h + b), or ReLU in place of tanh. There are no gates."""
         W_ih, W_hh, b_ih, b_hh = weights or self.weights()
-        sum_NH = linear(inputs_NI, W_ih, b_ih) + linear(state.hidden_NH, W_hh, b_hh)
+        sum_NH = (linear(inputs_NI, W_ih, b_ih) + linear(state.hidden_NH, W_hh, b_hh)).to(b_hh.dtype)
         return CellState(sum_NH.relu() if self.relu else sum_NH.tanh(), None), {}
 
 
@@ -290,16 +298,17 @@ def run_steps(
 ) -> tuple[Tensor, CellState]:
     """Call ``step`` at each position and return what `Cell.run` returns: on padding a row keeps its state."""
     hidden = []
-    for position, inputs_NX in enumerate(inputs_NTX.unbind(1)):
-        after = step(inputs_NX, state)
-        if padding_NT is not None:
-            padding_N1 = padding_NT[:, position, None]
-            after = CellState(
-                torch.where(padding_N1, state.hidden_NH, after.hidden_NH),
-                None if after.cell_NH is None else torch.where(padding_N1, cell_of(state), after.cell_NH),
-            )
-        state = after
-        hidden.append(state.hidden_NH)
+    with repeated_products(inputs_NTX.device):
+        for position, inputs_NX in enumerate(inputs_NTX.unbind(1)):
+            after = step(inputs_NX, state)
+            if padding_NT is not None:
+                padding_N1 = padding_NT[:, position, None]
+                after = CellState(
+                    torch.where(padding_N1, state.hidden_NH, after.hidden_NH),
+                    None if after.cell_NH is None else torch.where(padding_N1, cell_of(state), after.cell_NH),
+                )
+            state = after
+            hidden.append(state.hidden_NH)
     states_NTH = torch.stack(hidden, dim=1)
     if padding_NT is not None:
         states_NTH = states_NTH.masked_fill(padding_NT.unsqueeze(2), 0)

@@ -8,7 +8,9 @@ B sentences, K beam rows of a sentence, N = B·K rows, T target positions, S sou
 H units, D width of the context, L layers, F width of the features.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from itertools import repeat
 from typing import NamedTuple
 
 import torch
@@ -22,6 +24,7 @@ from seq2seq.model.choices import AttentionKind, AttentionOrder, Readout
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.dropout import SequenceDropout, apply_mask
 from seq2seq.model.pointer import CopyMemory
+from seq2seq.model.repeated_products import repeated_products, reused
 from seq2seq.model.slow_path import sequential_decoder_settings
 
 
@@ -34,6 +37,12 @@ class Memory(NamedTuple):
     """None without attention."""
     copies: CopyMemory | None = None
     """None without a copy mechanism."""
+
+    def reused(self, times: int) -> Iterator["Memory"]:
+        """The memory, once for each of several positions that are computed in order; see `reused`."""
+        attention = repeat(None, times) if self.attention is None else self.attention.reused(times)
+        for context_BD, own in zip(reused(self.context_BD, times), attention, strict=True):
+            yield self._replace(context_BD=context_BD, attention=own)
 
 
 class State(NamedTuple):
@@ -143,15 +152,18 @@ class Decoder(nn.Module):
             None if self.readout is None else self.dropout.mask(embedded_NTE, self.feature_size),
             tuple(map(weight_dropped, self.cells)) if self.sequential else (),
         )
-        if not self.sequential:
-            return self._read(inputs_NTE, memory, state, masks)
-        features, weights = [], []
-        for position, inputs_N1E in enumerate(inputs_NTE.split(1, dim=1)):
-            output = self._read(inputs_N1E, memory, state, masks.at(position))
-            state = output.state
-            features.append(output.features_NTF)
-            if output.weights_NTS is not None:
-                weights.append(output.weights_NTS)
+        in_order = self.sequential or self.has_coverage
+        with repeated_products(inputs_NTE.device) if in_order else nullcontext():
+            if not self.sequential:
+                return self._read(inputs_NTE, memory, state, masks)
+            features, weights = [], []
+            steps = zip(inputs_NTE.split(1, dim=1), memory.reused(inputs_NTE.size(1)), strict=True)
+            for position, (inputs_N1E, own) in enumerate(steps):
+                output = self._read(inputs_N1E, own, state, masks.at(position))
+                state = output.state
+                features.append(output.features_NTF)
+                if output.weights_NTS is not None:
+                    weights.append(output.weights_NTS)
         return DecoderOutput(torch.cat(features, 1), state, torch.cat(weights, 1) if weights else None)
 
     def initial_features(self, embedded_N1E: Tensor, memory: Memory, state: State) -> Tensor:

@@ -6,7 +6,7 @@ from enum import StrEnum
 class Precision(StrEnum):
     """Precision of matrix products and their results, including the logits in training.
 
-    Weights, softmax, sums and losses are always float32.
+    Weights, softmax, sums and losses are always float32, except for cell states in torch's LSTM kernel.
     """
 
     auto = "auto"

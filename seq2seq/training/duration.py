@@ -164,10 +164,10 @@ def with_updates(config: Any, updates: int, every: int) -> Any:
             values[name] = min(value, max(1, updates // SHORTEST_SHARE))
         elif name in RESIZED and name not in values and name != "schedule.warmup" and value:
             values[name] = max(1, round(value * share))
-    if "schedule.end" in values:
-        values["schedule.end"] = max(values["schedule.end"], values["schedule.start"] + 1)
     if "schedule.start" in values:
         values["schedule.start"] = max(values["schedule.start"], values.get("schedule.warmup", 0))
+    if "schedule.end" in values:  # after the start, which is not among the values if it is 0
+        values["schedule.end"] = max(values["schedule.end"], values.get("schedule.start", 0) + 1)
     return with_values(config, values)
 
 

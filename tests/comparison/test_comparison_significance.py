@@ -120,6 +120,12 @@ def test_systems_that_are_equally_good_have_uniform_p_values(kind, spread):
         assert np.mean(np.array(values) <= level) == pytest.approx(level, abs=3 * spread_of_share + 0.01)
 
 
+@pytest.mark.parametrize("kind", list(Significance))
+def test_one_sentence_is_not_significant(kind):
+    result = paired_test(kind, ["Hund"], ["der Hund schläft"], ["der Hund schläft"], fresh_metrics(), 50)
+    assert all(p.values == [1.0] for p in result.values())
+
+
 @pytest.mark.parametrize(("kind", "name"), [("bootstrap", "bs"), ("randomization", "ar")])
 @pytest.mark.parametrize("seed", [None, "7"])
 def test_trials_and_signatures_are_sacrebleus(kind, name, seed, monkeypatch):

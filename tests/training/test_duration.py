@@ -20,7 +20,7 @@ from seq2seq.model.weights import load_weights
 from seq2seq.run.resume import write_settings
 from seq2seq.training import duration
 from seq2seq.training.config import TrainingConfig, seconds_allowed, seconds_of
-from seq2seq.training.duration import Speed, fitted, remembered, untimed
+from seq2seq.training.duration import Speed, fitted, remembered, untimed, with_updates
 from seq2seq.training.interrupt import Interrupted, InterruptFlag
 from seq2seq.training.schedule import Exponential, InverseSquareRoot
 
@@ -76,6 +76,19 @@ def test_the_schedule_follows():
     longer = fitted(config, Speed(0.01, 0.0))
     assert (longer.training.updates, longer.schedule.warmup, longer.schedule.end) == (10_000, 100, 9000)
     fitted(TrainConfig(training=config.training, schedule=InverseSquareRoot()), Speed(60.0, 0.0)).check()
+
+
+@pytest.mark.parametrize("updates", [1, 30, 99, 5000])
+@pytest.mark.parametrize("start", [0, 10, 100])
+@pytest.mark.parametrize("end", [101, 900])
+def test_a_decay_keeps_its_order_in_any_number_of_updates(updates, start, end):
+    """From the first update on, too, and if warm-up takes as long as the updates before the decay."""
+    schedule = Exponential(warmup=start, start=start, end=end)
+    fit = with_updates(TrainConfig(training=TrainingConfig(updates=1000), schedule=schedule), updates, 1)
+    fit.check_length(updates)
+    factors = [fit.schedule.factor(update, updates, []) for update in range(1 + fit.schedule.warmup, updates + 1)]
+    assert factors == sorted(factors, reverse=True)
+    assert fit.schedule.start < fit.schedule.end
 
 
 def measured(monkeypatch, update):
