@@ -17,7 +17,8 @@ import pytest
 
 import seq2seq
 from seq2seq import Request, SearchConfig, Translator
-from seq2seq.config.schemas import CHOICES
+from seq2seq.config.schemas import CHOICES, RECIPES
+from seq2seq.settings import walk
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -218,6 +219,19 @@ def test_links_have_a_target():
             target = page.parent / path if path else page
             assert target.exists(), f"{page}: {path}"
             assert not anchor or anchor in anchors(target), f"{page}: {path}#{anchor}"
+
+
+def test_settings_in_the_documents_exist():
+    names = {name for schema in RECIPES.values() for name, *_ in walk(schema())}
+    names |= {name for group, kinds in CHOICES.items() for kind in kinds.values() for name, *_ in walk(kind(), group)}
+    sections = {name[: dot.start()] for name in names for dot in re.finditer(r"\.", name)}
+    files = {"csv", "html", "json", "log", "png", "py", "safetensors", "txt", "yaml"}  # endings
+    python = {"data.report"}  # an attribute of what `Corpus.split` returns
+    for page in [*DOCUMENTS, ROOT / "CHANGELOG.md"]:
+        for name in re.findall(r"`([a-z_]+(?:\.[a-z0-9_]+)+)[`=]", page.read_text(encoding="utf-8")):
+            first, *_, last = name.split(".")
+            if first in sections and last not in files:
+                assert name in names | sections | python, f"{page}: there is no setting {name}"
 
 
 def test_the_readme_is_short():

@@ -27,7 +27,7 @@ LONGER_WARMUP = 10
 
 @dataclass(kw_only=True)
 class AutoConfig:
-    """Settings of ``experiment=auto``."""
+    """What the training text chooses (``experiment=auto``)."""
 
     choose: bool = setting(False, "choose settings by the training text, as experiment=auto does")
     yours: list[str] = setting(

@@ -18,7 +18,7 @@ from seq2seq.report.aligned import aligned
 WIDTH = 100
 """Characters of a sentence that are shown."""
 
-VERBS = {Remedy.drop: "drops", Remedy.repair: "repairs", Remedy.fold: "folds", Remedy.swap: "swaps", Remedy.none: ""}
+VERBS = {Remedy.drop: "drops", Remedy.repair: "repairs", Remedy.fold: "replaces", Remedy.swap: "swaps"}
 
 SHIFTED = (Reason.drift, Reason.unaligned)
 """Findings whose note names the lines. Their partners are lines of the target, not pairs."""
@@ -34,7 +34,7 @@ def summary(diagnoses: Sequence[Diagnosis]) -> str:
     table = [["", *counts, "fix=true"], ["pairs", *(f"{diagnosis.pairs:,}" for diagnosis in diagnoses), ""]]
     for reason in present:
         numbers = (count.get(reason, 0) for count in counts.values())
-        table.append([reason, *(f"{number:,}" for number in numbers), VERBS[reason.remedy]])
+        table.append([reason, *(f"{number:,}" for number in numbers), VERBS.get(reason.remedy, "")])
     lines = [f"{diagnosis.name}: {diagnosis.corpus.name}" for diagnosis in diagnoses]
     lines += [f"  {note}" for note in dict.fromkeys(note for diagnosis in diagnoses for note in _notes(diagnosis))]
     lines.append(aligned(table, texts=(0, len(counts) + 1), indent=""))

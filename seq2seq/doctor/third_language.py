@@ -48,7 +48,7 @@ def find_third_language(pairs: Sequence[Pair]) -> tuple[list[Finding], list[str]
     findings, notes = [], []
     for side, language in languages.items():
         if language is None:
-            notes.append(f"the {side} side is not checked for a third language: the identifier does not know its own")
+            notes.append(f"the {side} side is not checked for a third language: its own language was not identified")
         elif rows := _foreign(sides[side], {name for name in languages.values() if name}):
             names = Counter(rows.values())
             every = "" if len(sides[side]) <= CHECKED else f" of {CHECKED:,} that were examined"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class OptimizerConfig:
-    """Settings of every optimizer. Each choice of `conf/optimizer` is a subclass."""
+    """Settings of every optimizer. Each choice of ``optimizer=`` is a subclass."""
 
     learning_rate: float = setting(0.001, "learning rate at the schedule's peak", above=0)
 

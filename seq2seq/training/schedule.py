@@ -14,7 +14,7 @@ from seq2seq.settings import setting
 
 @dataclass(kw_only=True)
 class ScheduleConfig:
-    """Settings of every schedule. Each choice of `conf/schedule` is a subclass."""
+    """Settings of every schedule. Each choice of ``schedule=`` is a subclass."""
 
     warmup: int = setting(0, "updates over which the learning rate rises linearly from zero", at_least=0)
 

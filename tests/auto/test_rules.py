@@ -1,5 +1,6 @@
 """The rules of ``experiment=auto`` are functions of the counts of the text, and grow with it."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,3 +149,13 @@ def test_the_documents_have_the_numbers_of_the_rules(name):
     values = (f"{'more' if pairs == MORE else f'{pairs:,}'}: {value}" for pairs, value in TABLES[name].items())
     row = f"| `{name}` | {', '.join(values)} |"
     assert row in (Path(__file__).parents[2] / "conf/README.md").read_text("utf-8").splitlines()
+
+
+def test_the_documents_name_every_setting_that_is_chosen(settings):
+    section = (Path(__file__).parents[2] / "conf/README.md").read_text("utf-8")
+    section = section.partition("\n## Automatic settings\n")[2].partition("\n### ")[0]
+    close = replace(text(300, copied=0.5), longest=900)
+    far = text(300, alphabet=9000, script="HIRAGANA")
+    names = {name for statistics in (close, far) for name in chosen(statistics, settings | {"training.time": None})}
+    assert names >= {"data.filters.max_length", "tokenizer.target_size", "tokenizer.character_coverage"}
+    assert [name for name in names if not re.search(rf"`{re.escape(name)}[`=]", section)] == []

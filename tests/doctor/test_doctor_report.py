@@ -1,6 +1,8 @@
 """The report for people and for programs."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 
@@ -9,7 +11,7 @@ from seq2seq.doctor.cleaning import CleaningResult
 from seq2seq.doctor.diagnosis import Diagnosis
 from seq2seq.doctor.findings import Finding
 from seq2seq.doctor.reasons import Reason
-from seq2seq.doctor.report import WIDTH, as_dict, cleaning_summary, details, excerpt, read_examples, summary
+from seq2seq.doctor.report import VERBS, WIDTH, as_dict, cleaning_summary, details, excerpt, read_examples, summary
 
 
 def rows(*numbers: int) -> np.ndarray:
@@ -53,6 +55,14 @@ def test_the_summary_fits_a_screen():
     assert len(full.splitlines()) == 3 + len(Reason)
     assert len(lines) <= 25
     assert "not found" not in full
+
+
+def test_the_documents_have_each_finding_and_its_remedy():
+    guide = (Path(__file__).parents[2] / "recipes" / "README.md").read_text("utf-8")
+    section = guide.partition("\n## Check a corpus\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| .* \| ?(\w*) \|$", section, flags=re.MULTILINE)
+    documented = {name: verb for names, verb in rows for name in re.findall(r"`(\w+)`", names)}
+    assert documented == {str(reason): VERBS.get(reason.remedy, "") for reason in Reason}
 
 
 def test_details_show_pairs_and_their_partners():

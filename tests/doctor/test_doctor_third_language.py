@@ -34,7 +34,7 @@ def test_sentences_in_neither_language_are_found(monkeypatch):
     monkeypatch.setattr(third_language, "identify", lambda text: [(text[4:7], 0.0)])
     findings, notes = find_third_language(pairs())
     assert findings == []
-    assert "does not know its own" in notes[0]
+    assert "its own language was not identified" in notes[0]
 
 
 def test_without_the_identifier_the_report_says_how_to_install_it(monkeypatch):
