@@ -14,7 +14,7 @@ from seq2seq.model import AttentionKind, AttentionOrder, DecoderConfig, EncoderC
 from seq2seq.model.cell import LSTM, CellState
 from seq2seq.model.cells import make_cell
 from seq2seq.model.choices import CellKind
-from seq2seq.model.repeated_products import ROWS, repeated_products
+from seq2seq.model.repeated_products import repeated_products
 
 pytestmark = needs_bfloat16
 POSITIONS = 300
@@ -72,15 +72,14 @@ def test_gradients_of_a_sequential_decoder_are_as_exact_for_many_positions_as_fo
         assert error < 0.06, (name, error)
 
 
-@pytest.mark.parametrize("rows", [3, ROWS + 1])
 @pytest.mark.parametrize("bias", [False, True])
-def test_weights_have_the_gradient_of_all_their_uses_and_inputs_that_of_their_own(rows, bias):
+def test_weights_have_the_gradient_of_all_their_uses_and_inputs_that_of_their_own(bias):
     torch.manual_seed(0)
-    layer, inputs = nn.Linear(2, 3, bias=bias), torch.randn(3, rows, 2).bfloat16().float().requires_grad_()
+    layer, inputs = nn.Linear(2, 3, bias=bias), torch.randn(3, 4, 2).bfloat16().float().requires_grad_()
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.copy_(parameter.bfloat16())
-    slopes = torch.randn(3, rows, 3).bfloat16().float()
+    slopes = torch.randn(3, 4, 3).bfloat16().float()
     wanted = torch.autograd.grad((layer(inputs) * slopes).sum(), [inputs, *layer.parameters()])
     with torch.autocast("cpu", torch.bfloat16), repeated_products(inputs.device):
         outputs = torch.stack([layer(part) for part in inputs])
