@@ -195,9 +195,9 @@ TINY = [
     "model.attention_size=null",
     "batch.tokens=150",
     "schedule.warmup=0",
-    "training.updates=12",
+    "training.updates=24",
     "training.accumulate=1",
-    "training.validate_every=6",
+    "training.validate_every=12",
     "training.log_every=2",
     "search.beam_size=2",
 ]
