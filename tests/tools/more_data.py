@@ -2,11 +2,10 @@
 
 python -m tests.tools.more_data DATA OUTPUT
 
-From the corpora of DATA it writes to OUTPUT, for Japanese–English of nmt-tips (ja) and for 10,000 English–German pairs
-of Tatoeba (deu): NAME.tsv, the pairs of the second, which the first has in DATA; NAME.dictionary.tsv, words of
-another corpus of the same languages that are each other's best translation by IBM Model 1; and NAME.text, 20,000
-sentences of the target language. Neither has anything of the corpus's own validation and test sets: of Japanese, pairs
-and sentences whose English stands there are left out; German pairs and sentences whose German stands in NAME.tsv.
+From the corpora of DATA it writes deu.tsv, 10,000 English–German pairs of Tatoeba. For these (NAME is deu) and for the
+Japanese–English pairs of nmt-tips (ja) it writes NAME.dictionary.tsv, words of other pairs of the same languages that
+are each other's best translation by IBM Model 1, and NAME.text, 20,000 sentences of the target language. Both are made
+without pairs and sentences whose German stands in deu.tsv, or whose English in the validation or test set of nmt-tips.
 """
 
 import argparse
