@@ -29,7 +29,8 @@ WIDTH: Steps = {3_000: 192, MORE: 256}
 """Embeddings, and encoder units per direction; the decoder has twice as many. An hour (`TIME_LIMIT`) is too short for
 larger networks, however many pairs there are."""
 
-DECODER_LAYERS: Steps = {20_000: 1, MORE: 2}
+DECODER_LAYERS: Steps = {20_000: 1, 100_000: 2, MORE: 1}
+"""Of very many pairs an hour has few passes, and more updates of one layer learn more than fewer of two."""
 
 DROPOUT: Steps = {25_000: 0.4, 100_000: 0.3, 500_000: 0.2, MORE: 0.1}
 """Sennrich & Zhang: 0.5 for 5,000 pairs, with networks of four times this width."""
@@ -144,7 +145,7 @@ def network(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     yield Choice("model.encoder.size", width, "as wide as the embeddings, in each direction")
     yield Choice("model.decoder.size", 2 * width, "as wide as both directions of the encoder")
     yield Choice("model.encoder.layers", 1, "a second layer needs more than an hour")
-    yield Choice("model.decoder.layers", layers, f"{text.pairs:,} pairs: a second layer pays later")
+    yield Choice("model.decoder.layers", layers, f"{text.pairs:,} pairs: a second layer pays for 20,000 to 100,000")
     joint = chosen["tokenizer.joint"]
     kind = "one table for a joint vocabulary" if joint else "one table for the target's input and output"
     yield Choice("model.tying", "all" if joint else "output", f"{kind}: fewer weights to learn")
