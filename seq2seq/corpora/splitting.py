@@ -254,7 +254,8 @@ def write_sets(split: SplitCorpus, folder: Path, columns: tuple[str, str] | None
             with atomic_write(new / f"{part}.{kind}") as place, place.open("w", encoding="utf-8", newline="") as file:
                 rows = ([" ".join(side.split()) for side in pair] for pair in text)
                 if kind == "csv":
-                    csv.writer(file, lineterminator="\n").writerows(rows)
+                    # In quotation marks, so that the separator of a few rows is certain.
+                    csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
                 elif kind == "tsv":
                     file.writelines("\t".join(row) + "\n" for row in rows)
                 else:
