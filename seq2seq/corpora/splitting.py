@@ -26,7 +26,7 @@ from seq2seq.portable.normalization import is_blank
 from seq2seq.system.atomic import atomic_write, new_folder
 from seq2seq.system.lock import locked_output
 
-VERSION = 1
+VERSION = 2
 """Part of the fingerprint of every set; a change of the method must raise it."""
 
 
