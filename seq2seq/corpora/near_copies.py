@@ -28,8 +28,11 @@ WORDS = 4
 BIT_COUNTS = np.array([byte.bit_count() for byte in range(256)], np.uint8)
 """Bits that are set in each byte."""
 
-REMOVED = regex.compile(r"[\p{N}\p{P}\p{S}\p{Z}\p{C}]+")
-"""Digits, punctuation, symbols, white space and control characters (Unicode categories N, P, S, Z and C)."""
+REMOVED = regex.compile(r"[\p{N}\p{P}\p{S}\p{Z}\p{Cc}\p{Cf}]+")
+"""Digits, punctuation, symbols, white space, control and format characters (Unicode categories N, P, S, Z, Cc, Cf).
+
+Private-use characters stay: in fonts of some languages they are letters.
+"""
 
 
 def normalized(sentence: str) -> str:

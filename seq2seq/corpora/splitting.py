@@ -26,7 +26,7 @@ from seq2seq.portable.normalization import is_blank
 from seq2seq.system.atomic import atomic_write, new_folder
 from seq2seq.system.lock import locked_output
 
-VERSION = 1
+VERSION = 2
 """Part of the fingerprint of every set; a change of the method must raise it."""
 
 
@@ -254,7 +254,8 @@ def write_sets(split: SplitCorpus, folder: Path, columns: tuple[str, str] | None
             with atomic_write(new / f"{part}.{kind}") as place, place.open("w", encoding="utf-8", newline="") as file:
                 rows = ([" ".join(side.split()) for side in pair] for pair in text)
                 if kind == "csv":
-                    csv.writer(file, lineterminator="\n").writerows(rows)
+                    # In quotation marks, so that the separator of a few rows is certain.
+                    csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
                 elif kind == "tsv":
                     file.writelines("\t".join(row) + "\n" for row in rows)
                 else:

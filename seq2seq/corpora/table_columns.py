@@ -61,13 +61,12 @@ def header_columns(cells: Sequence[str], source_language: str, target_language: 
     titles = [cell.strip().casefold() for cell in cells]
     languages = [_language(title) for title in titles]
     wanted = language_named(source_language), language_named(target_language)
-    if wanted[0] != wanted[1]:
-        places = [[number for number, language in enumerate(languages) if language == side] for side in wanted]
-        if [len(numbers) for numbers in places] == [1, 1]:
+    named = [[number for number, language in enumerate(languages) if language == side] for side in wanted]
+    sides = [[number for number, title in enumerate(titles) if title.replace("_", " ") in side] for side in SIDES]
+    mixed = [numbers if len(numbers) == 1 else others for numbers, others in zip(named, sides, strict=True)]
+    for places in (named, sides, mixed):
+        if [len(numbers) for numbers in places] == [1, 1] and places[0] != places[1]:
             return Header((places[0][0], places[1][0]), misfit=False)
-    places = [[number for number, title in enumerate(titles) if title.replace("_", " ") in side] for side in SIDES]
-    if [len(numbers) for numbers in places] == [1, 1]:
-        return Header((places[0][0], places[1][0]), misfit=False)
     # Words such as "no" and "the" are codes too, and a sentence has punctuation.
     names = all(len(title) > 3 and not set(title) & set(string.punctuation) for title in titles)
     # A small language may have no code; its title has a word or two.
@@ -75,8 +74,11 @@ def header_columns(cells: Sequence[str], source_language: str, target_language: 
         len(title.split()) <= 2 for title in titles
     )
     plain = len(cells) == 2 and (all(languages) or ours) and languages[0] != languages[1] and names
-    misfit = any(language not in (None, side) for language, side in zip(languages, wanted, strict=False))
-    return Header((0, 1), misfit, both=all(languages)) if plain else None
+    if not plain:
+        return None
+    crossed = (languages[1], languages[0]) in ((wanted[0], None), (None, wanted[1]))
+    misfit = not crossed and any(language not in (None, side) for language, side in zip(languages, wanted, strict=True))
+    return Header((1, 0) if crossed else (0, 1), misfit, both=all(languages))
 
 
 def _language(title: str) -> str | None:
@@ -118,9 +120,9 @@ def _named_columns(
 
 
 def text_columns(rows: Sequence[Sequence[str]]) -> list[int]:
-    """The columns with text, from 0: not blank ones, and not those of numbers or of labels such as ``GEN 1:1``.
+    """The columns with text, from 0: not blank ones, and not those of numbers or of labels: ``GEN 1:1``, ``noun``.
 
-    Nearly every label has a digit, and most are equal without digits and punctuation. Few rows do not show them.
+    Most labels are equal without digits and punctuation. Few rows do not show them.
 
     Args:
         rows: the first of a table; one of them may be a header.
@@ -129,8 +131,7 @@ def text_columns(rows: Sequence[Sequence[str]]) -> list[int]:
     for column in range(max(map(len, rows), default=0)):
         cells = _filled(rows[1:], column)
         forms = {NOT_LETTERS.sub("", cell).casefold() for cell in cells}
-        numbered = sum(any(map(str.isdigit, cell)) for cell in cells)
-        labels = len(cells) >= ENOUGH and numbered >= 0.95 * len(cells) and len(forms) <= len(cells) // ENOUGH
+        labels = len(cells) >= ENOUGH and len(forms) <= len(cells) // ENOUGH
         if not labels and (cells or len(rows) < ENOUGH):
             texts.append(column)
     return texts

@@ -100,18 +100,22 @@ def first_lines(file: CorpusFile) -> list[str]:
 def separator_and_width(lines: list[str], name: str) -> tuple[str, int]:
     """The separator with which most rows have the same number of cells, at least two; and that number.
 
-    A tab in every line separates. Among equals, two cells are more likely than more.
+    A tab in every line separates. Among equals, it is one whose cells are quoted as they should be, then one with fewer
+    cells.
     """
     shares = {}
     for separator in SEPARATORS:
-        rows, spaced = [], has_spaces(lines, separator)
+        rows, spaced, correct = [], has_spaces(lines, separator), False
         with suppress(csv.Error):  # marks that are text can join lines to a cell that is too long
             parsed = csv.reader(map(parsable, lines), delimiter=separator, skipinitialspace=spaced)
             rows += [row for row in parsed if row]
+            for _ in csv.reader(map(parsable, lines), delimiter=separator, skipinitialspace=spaced, strict=True):
+                pass
+            correct = True
         widths = Counter(len(row) for row in rows if len(row) > 1)
         width, count = max(widths.items(), key=lambda item: item[1], default=(0, 0))
         tabs = separator == "\t" and bool(rows) and all("\t" in line for line in lines if line.strip())
-        shares[separator] = tabs, count / max(len(rows), 1), -width
+        shares[separator] = tabs, count / max(len(rows), 1), correct, -width
     if not any(map(str.strip, lines)):
         raise DataError(f"{name}: no lines found: check that this is the right file")
     best = max(shares, key=shares.__getitem__)
@@ -122,7 +126,7 @@ def separator_and_width(lines: list[str], name: str) -> tuple[str, int]:
             f"{name} has no columns: write one pair per line, source and translation separated by a tab, or save the "
             "table as CSV (UTF-8)"
         )
-    return best, -shares[best][2]
+    return best, -shares[best][3]
 
 
 def has_spaces(lines: list[str], separator: str) -> bool:

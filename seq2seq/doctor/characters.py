@@ -17,10 +17,10 @@ from seq2seq.doctor.reasons import Reason
 
 SEPARATORS = "\n\x0b\x0c\r\x1c\x1d\x1e\x85\u2028\u2029"
 INVISIBLE = (
-    "\u00ad\u061c\u180e\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\u2064"
+    "\u00ad\u061c\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\u2064"
     "\u2066\u2067\u2068\u2069\u206a\u206b\u206c\u206d\u206e\u206f\ufff9\ufffa\ufffb"
 )
-"""Without the joiners U+200C and U+200D, which several scripts need."""
+"""Without U+200C, U+200D and the Mongolian vowel separator U+180E, which are part of the spelling of words."""
 BYTE_ORDER_MARK = "\ufeff"
 CONTROL = "".join(chr(code) for code in (*range(32), *range(127, 160)) if chr(code) not in SEPARATORS + "\t")
 

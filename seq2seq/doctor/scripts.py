@@ -21,7 +21,13 @@ OTHERS = (
     *("Arabic", "Bengali", "Devanagari", "Ethiopic", "Georgian", "Gujarati", "Gurmukhi", "Hangul", "Hebrew"),
     *("Kannada", "Khmer", "Lao", "Malayalam", "Mongolian", "Myanmar", "Oriya", "Sinhala", "Syriac", "Tamil"),
     *("Telugu", "Thaana", "Thai", "Tibetan"),
+    *("Adlam", "Balinese", "Bamum", "Batak", "Buginese", "Canadian_Aboriginal", "Chakma", "Cham", "Cherokee"),
+    *("Coptic", "Hanifi_Rohingya", "Javanese", "Kayah_Li", "Lepcha", "Limbu", "Lisu", "Mandaic", "Meetei_Mayek"),
+    *("Miao", "Mro", "New_Tai_Lue", "Newa", "Nko", "Nyiakeng_Puachue_Hmong", "Ol_Chiki", "Osage", "Pahawh_Hmong"),
+    *("Saurashtra", "Sora_Sompeng", "Sundanese", "Syloti_Nagri", "Tai_Le", "Tai_Tham", "Tai_Viet", "Tifinagh"),
+    *("Vai", "Wancho", "Warang_Citi", "Yi"),
 )
+"""The scripts in use today (Unicode Standard Annex 31, tables 5 and 7), and some that are used in church or school."""
 SCRIPTS = (*((name,) for name in ALPHABETS), CJK, *((name,) for name in OTHERS))
 
 RARE = 0.01

@@ -74,6 +74,17 @@ def test_only_blank_cells_of_an_existing_column_are_filled(tmp_path):
     assert "the first row is a header: source 'English', target 'Vietnamese'" in document.note
 
 
+def test_cells_that_merged_cells_hide_are_not_filled(tmp_path):
+    rows = [["English", "Vietnamese", "note"], ["Animals", None, None], ["dog", None, 1], ["hound", None, 2], ["cat"]]
+    book = load_workbook(workbook(tmp_path, rows))
+    for merged in ("A2:C2", "B3:B4", "C4:C5"):
+        book.worksheets[0].merge_cells(merged)
+    book.save(tmp_path / "merged.xlsx")
+    document = XlsxFile(tmp_path / "merged.xlsx", "en", "vi")
+    assert [row[1] for row in cells(written(document))] == ["Vietnamese", None, "=dog", None, "=cat"]
+    assert "2 cells filled" in document.report
+
+
 @pytest.mark.parametrize(
     ("columns", "pairs"),
     [

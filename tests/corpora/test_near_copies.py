@@ -96,6 +96,7 @@ def test_case_digits_punctuation_and_white_space_do_not_matter(first, second):
 
 def test_letters_and_accents_matter():
     assert len({normalized(text) for text in ("resume", "résumé", "resumes", "कि", "की")}) == 5
+    assert len({normalized(text) for text in ("\ue001\ue002", "\ue001\ue003", "\U000f0000", "")}) == 4, "private use"
 
 
 def test_nine_tenths_of_the_grams_are_enough_and_less_is_not():

@@ -193,7 +193,8 @@ def test_one_file_gives_three_sets_and_a_changed_file_others(tmp_path: Path):
     [
         ("pairs.tsv", "{0}\t{1}\n", "{0}\t{1}\n"),
         ("pairs.txt", "{0}\t{1}\textra\n", "{0}\t{1}\n"),
-        ("pairs.csv", '{0},"{1}, \n{1}"\n', '{0},"{1}, {1}"\n'),
+        ("pairs.csv", '{0},"{1}, \n{1}"\n', '"{0}","{1}, {1}"\n'),
+        ("pairs.csv", '"{0}","{1}; {1}"\n', '"{0}","{1}; {1}"\n'),
         ("pairs.jsonl", '{{"vi": "{1}", "en": "{0}"}}\n', '{{"en": "{0}", "vi": "{1}"}}\n'),
     ],
 )

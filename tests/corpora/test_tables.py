@@ -32,6 +32,12 @@ def test_the_separator_is_found_in_quoted_cells(tmp_path, separator, end):
     assert list(table(tmp_path, text.getvalue())) == [WE, YES, Pair("Two lines", "Zwei Zeilen")]
 
 
+def test_a_separator_in_all_quoted_cells_is_text(tmp_path):
+    rows = [("dog; hound", "Hund; Köter"), ("go; walk", "gehen; laufen")]
+    content = "".join(f'"{source}","{target}"\n' for source, target in rows)
+    assert list(table(tmp_path, content)) == [Pair(*row) for row in rows]
+
+
 def test_byte_order_marks_blank_lines_and_further_columns_are_left_out(tmp_path):
     corpus = table(tmp_path, '\ufeff"\ufeffWe work.",\ufeffWir arbeiten.,Tatoeba\n\n"Yes.","Ja.",\n')
     assert list(corpus) == [WE, Pair("Yes.", "Ja.")]
@@ -135,8 +141,18 @@ def test_a_header_with_other_languages_is_left_out_with_a_warning(tmp_path, capl
 def test_a_title_of_one_of_the_languages_beside_another_word_is_a_header(tmp_path, caplog):
     assert list(table(tmp_path, "English,Halunish\nWe work.,Vir orbata.\n")) == [Pair("We work.", "Vir orbata.")]
     assert not caplog.text
-    assert list(table(tmp_path, "Deutsch,Halunisch\nWir.,Vir.\n")) == [Pair("Wir.", "Vir.")], "the order stays"
-    assert "names the languages Deutsch and Halunisch, but the settings say en and de" in caplog.text
+
+
+@pytest.mark.parametrize("header", ["Halunish,English", "Deutsch,Halunisch", "Translation,English", "German,Word"])
+def test_one_title_of_a_language_decides_the_order(tmp_path, caplog, header):
+    assert list(table(tmp_path, f"{header}\nWir arbeiten.,We work.\n")) == [WE]
+    assert not caplog.text
+
+
+def test_one_side_may_be_named_by_its_language_and_the_other_as_a_side(tmp_path):
+    corpus = table(tmp_path, "ID,Translation,English,Notes\n1,Wir arbeiten.,We work.,good\n")
+    assert list(corpus) == [WE]
+    assert corpus.note.endswith("the first row is a header: source 'English', target 'Translation'")
 
 
 @pytest.mark.parametrize("header", ["SENTENCE_EN,sentence_de", "Text (en),Text (German)", "word,translation"])
@@ -151,7 +167,7 @@ def labelled(label: str) -> list[list[str]]:
     return [[label.format(n), f"We have {word}.", f"Wir haben {word}."] for n, word in enumerate(NUMBERS)]
 
 
-@pytest.mark.parametrize("label", ["{}", "GEN 1:{}", "2021-03-{}", "{}.5", ""])
+@pytest.mark.parametrize("label", ["{}", "GEN 1:{}", "2021-03-{}", "{}.5", "Genesis", "n.", ""])
 def test_columns_of_numbers_and_labels_are_no_text(tmp_path, label):
     rows = labelled(label)
     content = "".join("\t".join(row) + "\n" for row in rows)

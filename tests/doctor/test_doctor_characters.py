@@ -101,6 +101,9 @@ def test_text_that_resembles_mojibake_is_not_changed(text):
 
 def test_folded_text_is_one_line_in_every_program():
     assert fold("a\u2028b\x00c\u200bd\r") == "a bcd "
+    for word in ("می\u200cخواهم", "क्\u200dष", "ᠰᠢᠭᠲᠠᠭ\u180eᠠ"):  # the spelling of the language
+        assert fold(word) == word
+        assert findings(word) == {}
     for code in range(0x3000):
         folded = fold(f"a{chr(code)}b")
         assert len(folded.splitlines()) == 1

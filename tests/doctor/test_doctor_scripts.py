@@ -33,5 +33,12 @@ def test_the_usual_scripts_are_those_of_the_corpus():
     assert findings("Tシャツを着る", "OK", usual=["彼はTシャツを着ている。", *ENGLISH]) == {}
 
 
+def test_scripts_of_small_languages_are_scripts():
+    for letters in ("ߒߞߏ ߞߊ߲", "ᐃᓄᒃᑎᑐᑦ", "ⵜⴰⵎⴰⵣⵉⵖⵜ", "ᏣᎳᎩ", "ᱥᱟᱱᱛᱟᱲᱤ", "𞤆𞤵𞤤𞤢𞤪", "ꕙꔤ", "ꦗꦮ"):
+        lines = [f"{letters} a", letters, "only Latin here"]
+        expected = {Reason.mixed_scripts: [0], Reason.other_script: [2]}
+        assert findings(*lines, usual=[letters] * 1_000) == expected, letters
+
+
 def test_an_empty_corpus_has_no_findings():
     assert findings("", usual=[]) == {}

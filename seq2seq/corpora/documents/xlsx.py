@@ -15,11 +15,14 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.documents.columns import ColumnDocument
 from seq2seq.corpora.documents.document import pair
-from seq2seq.corpora.documents.sheet import SheetReader
+from seq2seq.corpora.documents.sheet import SheetReader, column_number
 from seq2seq.corpora.files import require_pairs
 from seq2seq.corpora.lines import unreadable
 from seq2seq.corpora.table_columns import PairColumns, columns_note, pair_columns, pair_titles
@@ -33,6 +36,9 @@ MOST_PACKED = 50
 
 CONTROL = re.compile("_x00(0[9AD])_")
 """A tab or a line end, as Excel writes it."""
+
+MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\s[^>]*?ref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']""")
+"""A range of merged cells, of which only the first is seen."""
 
 SAMPLE = 100
 """Rows of another sheet that are examined."""
@@ -105,7 +111,7 @@ class XlsxFile(ColumnDocument):
         for number, row in self._rows():
             source = row[columns.source] if columns.source < len(row) else None
             text = source if isinstance(source, str) and number >= start + columns.header else ""
-            if text.strip() and not _cell(row, columns.target):
+            if text.strip() and not _cell(row, columns.target) and not self._hidden[number]:
                 yield number, text
 
     def write(self, translations: Iterator[str], output: IO[bytes]) -> None:
@@ -172,6 +178,19 @@ class XlsxFile(ColumnDocument):
         """Cells of the longest row."""
         used = ((number for number, cell in enumerate(row, 1) if cell is not None) for _, row in self._rows())
         return max(max(numbers, default=0) for numbers in used)
+
+    @cached_property
+    def _hidden(self) -> npt.NDArray[np.bool_]:
+        """Whether merged cells hide the target cell of each row, as in the heading of a part, [1 + `MOST_ROWS`]."""
+        with self._unpacked() as (archive, book), _workbook_errors(self.path):
+            sheet = archive.read(book.worksheets[0]._worksheet_path.lstrip("/"))
+        target, changes = self._columns.target + 1, np.zeros(MOST_ROWS + 2, np.int64)
+        for left, top, right, bottom in MERGED.findall(sheet):
+            first, last = column_number(left.decode()), column_number(right.decode())
+            if first <= target <= last:
+                changes[min(int(top) + (first == target), MOST_ROWS + 1)] += 1
+                changes[min(int(bottom), MOST_ROWS) + 1] -= 1
+        return np.cumsum(changes)[:-1] > 0
 
     @cached_property
     def _pair_columns(self) -> PairColumns:
