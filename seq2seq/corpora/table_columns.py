@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from seq2seq.corpora.columns import no_column
 from seq2seq.corpora.languages import language_named
+from seq2seq.corpora.near_copies import normalized
 
 log = logging.getLogger("seq2seq")
 
@@ -24,9 +25,6 @@ TITLE_ROWS = 10
 
 ENOUGH = 10
 """Cells of a column that show numbers and labels, at least; one in as many may differ in its letters."""
-
-NOT_LETTERS = re.compile(r"[\W\d_]+")
-"""What is removed from a cell to compare labels: ``GEN 1:1`` and ``GEN 1:2`` are equal without it."""
 
 
 class Header(NamedTuple):
@@ -130,7 +128,7 @@ def text_columns(rows: Sequence[Sequence[str]]) -> list[int]:
     texts = []
     for column in range(max(map(len, rows), default=0)):
         cells = _filled(rows[1:], column)
-        forms = {NOT_LETTERS.sub("", cell).casefold() for cell in cells}
+        forms = set(map(normalized, cells))
         labels = len(cells) >= ENOUGH and len(forms) <= len(cells) // ENOUGH
         if not labels and (cells or len(rows) < ENOUGH):
             texts.append(column)
@@ -141,8 +139,8 @@ def _titles_numbers(rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first row has a word above a column of numbers, and so is a header."""
     for column, title in enumerate(rows[0]):
         cells = _filled(rows[1:], column)
-        numbers = len(cells) >= ENOUGH and not any(NOT_LETTERS.sub("", cell) for cell in cells)
-        if numbers and NOT_LETTERS.sub("", title):
+        numbers = len(cells) >= ENOUGH and not any(map(normalized, cells))
+        if numbers and normalized(title):
             return True
     return False
 

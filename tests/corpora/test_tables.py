@@ -177,6 +177,11 @@ def test_columns_of_numbers_and_labels_are_no_text(tmp_path, label):
     assert table(tmp_path, content, "1", "2").columns == (0, 1)
 
 
+def test_letters_of_a_font_of_its_own_are_text(tmp_path):
+    rows = [[chr(0xE000 + n) + chr(0xE100 + 2 * n), f"word {word}", "verb"] for n, word in enumerate(NUMBERS)]
+    assert list(table(tmp_path, "".join("\t".join(row) + "\n" for row in rows))) == [Pair(*row[:2]) for row in rows]
+
+
 def test_numbers_below_a_title_show_a_header(tmp_path):
     rows = [["no", "en", "our village"], *labelled("{}")]
     corpus = table(tmp_path, "".join(",".join(row) + "\n" for row in rows))
