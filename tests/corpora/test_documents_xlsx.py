@@ -74,6 +74,13 @@ def test_only_blank_cells_of_an_existing_column_are_filled(tmp_path):
     assert "the first row is a header: source 'English', target 'Vietnamese'" in document.note
 
 
+def test_formulas_without_a_saved_result_stay(tmp_path):
+    rows = [["English", "Vietnamese"], ["one", '=A2&"!"'], ["two", None], ["three", "=1+1"]]
+    document = XlsxFile(workbook(tmp_path, rows), "en", "vi")
+    assert list(document.sources()) == ["two"]
+    assert [row[1] for row in cells(written(document))] == ["Vietnamese", '=A2&"!"', "=two", "=1+1"]
+
+
 def test_cells_that_merged_cells_hide_are_not_filled(tmp_path):
     rows = [["English", "Vietnamese", "note"], ["Animals", None, None], ["dog", None, 1], ["hound", None, 2], ["cat"]]
     book = load_workbook(workbook(tmp_path, rows))

@@ -40,6 +40,9 @@ CONTROL = re.compile("_x00(0[9AD])_")
 MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\s[^>]*?ref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']""")
 """A range of merged cells, of which only the first is seen."""
 
+FORMULA = re.compile(rb"""<(?:\w+:)?c\s[^>]*?r=["']([A-Z]{1,3})(\d{1,7})["'][^>]*>\s*<(?:\w+:)?f[\s/>]""")
+"""A cell with a formula, which may have no saved result."""
+
 SAMPLE = 100
 """Rows of another sheet that are examined."""
 
@@ -111,7 +114,7 @@ class XlsxFile(ColumnDocument):
         for number, row in self._rows():
             source = row[columns.source] if columns.source < len(row) else None
             text = source if isinstance(source, str) and number >= start + columns.header else ""
-            if text.strip() and not _cell(row, columns.target) and not self._hidden[number]:
+            if text.strip() and not _cell(row, columns.target) and not self._fixed[number]:
                 yield number, text
 
     def write(self, translations: Iterator[str], output: IO[bytes]) -> None:
@@ -180,8 +183,8 @@ class XlsxFile(ColumnDocument):
         return max(max(numbers, default=0) for numbers in used)
 
     @cached_property
-    def _hidden(self) -> npt.NDArray[np.bool_]:
-        """Whether merged cells hide the target cell of each row, as in the heading of a part, [1 + `MOST_ROWS`]."""
+    def _fixed(self) -> npt.NDArray[np.bool_]:
+        """Whether the target cell of each row has a formula or is hidden by merged cells, [1 + `MOST_ROWS`]."""
         with self._unpacked() as (archive, book), _workbook_errors(self.path):
             sheet = archive.read(book.worksheets[0]._worksheet_path.lstrip("/"))
         target, changes = self._columns.target + 1, np.zeros(MOST_ROWS + 2, np.int64)
@@ -190,7 +193,10 @@ class XlsxFile(ColumnDocument):
             if first <= target <= last:
                 changes[min(int(top) + (first == target), MOST_ROWS + 1)] += 1
                 changes[min(int(bottom), MOST_ROWS) + 1] -= 1
-        return np.cumsum(changes)[:-1] > 0
+        fixed = np.cumsum(changes)[:-1] > 0
+        rows = (int(row) for column, row in FORMULA.findall(sheet) if column_number(column.decode()) == target)
+        fixed[[row for row in rows if row <= MOST_ROWS]] = True
+        return fixed
 
     @cached_property
     def _pair_columns(self) -> PairColumns:
