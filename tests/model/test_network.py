@@ -58,9 +58,11 @@ def translations(
 
 
 def assert_same(actual: list[Hypothesis], expected: list[Hypothesis]) -> None:
-    """Equal tokens, and scores equal to rounding."""
-    assert [(one.tokens, one.finished) for one in actual] == [(one.tokens, one.finished) for one in expected]
-    assert [one.score for one in actual] == pytest.approx([one.score for one in expected], abs=1e-5)
+    """Scores equal to rounding, and equal tokens, except of hypotheses whose scores differ in the last bits only."""
+    for one, other in zip(actual, expected, strict=True):
+        assert one.score == pytest.approx(other.score, abs=1e-5)
+        tied = one.score == pytest.approx(other.score, rel=1e-14)
+        assert tied or (one.tokens, one.finished) == (other.tokens, other.finished)
 
 
 @given(model_configs(), st.integers(0, 10_000), LENGTHS, st.sampled_from([1, 2, 4]), st.integers(0, 3), st.randoms())
