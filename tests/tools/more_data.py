@@ -20,6 +20,7 @@ import regex
 
 from seq2seq.corpora.near_copies import normalized
 from seq2seq.data.ibm_model1 import ITERATIONS, make_bitext, model1
+from tests.tools.small_corpora import lines
 
 PAIRS, SENTENCES = 10_000, 20_000
 """Of the German corpus, and of a text."""
@@ -84,13 +85,12 @@ def japanese(data: Path, output: Path, english: Sequence[str]) -> None:
 
 def read(folder: Path, part: str) -> list[Pair]:
     """Japanese–English pairs of two aligned files."""
-    sides = ((folder / f"{part}.{language}").read_text("utf-8") for language in ("ja", "en"))
-    return list(zip(*(side.removesuffix("\n").split("\n") for side in sides), strict=True))
+    return list(zip(*(lines(folder / f"{part}.{language}") for language in ("ja", "en")), strict=True))
 
 
 def tokenized(sentence: str) -> str:
     """A sentence as the English of nmt-tips is written: in lower case, with spaces around marks."""
-    return " ".join(MARK.sub(r" \1 ", sentence.lower()).split()).replace("'", " &apos;").replace("  ", " ")
+    return " ".join(MARK.sub(r" \1 ", sentence.lower()).replace("'", " &apos;").split())
 
 
 def main() -> None:
