@@ -92,6 +92,17 @@ def test_cells_that_merged_cells_hide_are_not_filled(tmp_path):
     assert "2 cells filled" in document.report
 
 
+@pytest.mark.parametrize("tag", ["<c {}><v>1</v></c>", "<mergeCell {}", "<c {}"])
+def test_a_hostile_tag_does_not_take_time_with_the_square_of_its_length(tmp_path, tag):
+    path = workbook(tmp_path, [["English", "Vietnamese"], ["one", None]])
+    hostile = "<!--" + tag.format('r="B2" ref="B1:B9 ' * 50_000) + "-->"  # minutes, with the square
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(tmp_path / "hostile.xlsx", "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            changed = old.read(name).replace(b"</worksheet>", hostile.encode() + b"</worksheet>")
+            new.writestr(name, changed if name == "xl/worksheets/sheet1.xml" else old.read(name))
+    assert list(XlsxFile(tmp_path / "hostile.xlsx", "en", "vi").sources()) == ["one"]
+
+
 @pytest.mark.parametrize(
     ("columns", "pairs"),
     [

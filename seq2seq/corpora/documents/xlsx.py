@@ -37,11 +37,17 @@ MOST_PACKED = 50
 CONTROL = re.compile("_x00(0[9AD])_")
 """A tab or a line end, as Excel writes it."""
 
-MERGED = re.compile(rb"""<(?:\w+:)?mergeCell\s[^>]*?ref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']""")
-"""A range of merged cells, of which only the first is seen."""
+MERGED = re.compile(rb"<(?:\w+:)?mergeCell\s([^<>]*)>")
+"""The attributes of merged cells, of which only the first is seen."""
 
-FORMULA = re.compile(rb"""<(?:\w+:)?c\s[^>]*?r=["']([A-Z]{1,3})(\d{1,7})["'][^>]*>\s*<(?:\w+:)?f[\s/>]""")
-"""A cell with a formula, which may have no saved result."""
+RANGE = re.compile(rb"""(?:^|\s)ref=["']([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})["']""")
+"""The first and the last of them."""
+
+FORMULA = re.compile(rb"<(?:\w+:)?c\s([^<>]*)>\s*<(?:\w+:)?f[\s/>]")
+"""The attributes of a cell with a formula, which may have no saved result."""
+
+CELL = re.compile(rb"""(?:^|\s)r=["']([A-Z]{1,3})(\d{1,7})["']""")
+"""Its column and row."""
 
 SAMPLE = 100
 """Rows of another sheet that are examined."""
@@ -188,13 +194,14 @@ class XlsxFile(ColumnDocument):
         with self._unpacked() as (archive, book), _workbook_errors(self.path):
             sheet = archive.read(book.worksheets[0]._worksheet_path.lstrip("/"))
         target, changes = self._columns.target + 1, np.zeros(MOST_ROWS + 2, np.int64)
-        for left, top, right, bottom in MERGED.findall(sheet):
+        for left, top, right, bottom in _attributes(sheet, MERGED, RANGE):
             first, last = column_number(left.decode()), column_number(right.decode())
             if first <= target <= last:
                 changes[min(int(top) + (first == target), MOST_ROWS + 1)] += 1
                 changes[min(int(bottom), MOST_ROWS) + 1] -= 1
         fixed = np.cumsum(changes)[:-1] > 0
-        rows = (int(row) for column, row in FORMULA.findall(sheet) if column_number(column.decode()) == target)
+        cells = _attributes(sheet, FORMULA, CELL)
+        rows = (int(row) for column, row in cells if column_number(column.decode()) == target)
         fixed[[row for row in rows if row <= MOST_ROWS]] = True
         return fixed
 
@@ -274,6 +281,12 @@ def _workbook_errors(path: Path) -> Iterator[None]:
         cause = error.__cause__ or error.__context__ or error  # openpyxl hides the reason behind advice
         reason = " ".join(str(cause).split()) or type(cause).__name__
         raise DataError(f"{path} is not a readable Excel workbook ({reason}): save it again as .xlsx") from None
+
+
+def _attributes(sheet: bytes, tag: re.Pattern[bytes], value: re.Pattern[bytes]) -> Iterator[tuple[bytes, ...]]:
+    """Parts of an attribute of each tag, in time linear in the size of the sheet whatever is in it."""
+    found = (value.search(match[1]) for match in tag.finditer(sheet))
+    return (match.groups() for match in found if match)
 
 
 def _unescaped(value: object) -> object:
