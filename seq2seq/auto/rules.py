@@ -141,11 +141,12 @@ def lengths(text: Statistics, chosen: Settings) -> Iterator[Choice]:
 def network(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     """Widths, depth and shared tables."""
     width, layers = by_pairs(WIDTH, text.pairs), by_pairs(DECODER_LAYERS, text.pairs)
+    pays = "pays" if layers > 1 else "does not pay"
     yield Choice("model.embedding_size", width, "a larger network needs more than an hour")
     yield Choice("model.encoder.size", width, "as wide as the embeddings, in each direction")
     yield Choice("model.decoder.size", 2 * width, "as wide as both directions of the encoder")
     yield Choice("model.encoder.layers", 1, "a second layer needs more than an hour")
-    yield Choice("model.decoder.layers", layers, f"{text.pairs:,} pairs: a second layer pays for 20,000 to 100,000")
+    yield Choice("model.decoder.layers", layers, f"{text.pairs:,} pairs: a second layer {pays} within an hour")
     joint = chosen["tokenizer.joint"]
     kind = "one table for a joint vocabulary" if joint else "one table for the target's input and output"
     yield Choice("model.tying", "all" if joint else "output", f"{kind}: fewer weights to learn")
