@@ -20,7 +20,7 @@ from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.reading import read_corpora
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
 from seq2seq.run.folder import CONFIG
-from seq2seq.run.plain_yaml import PlainLoader
+from seq2seq.run.plain_yaml import load_plain
 from seq2seq.run.resume import AUTO
 from seq2seq.settings import flat, override_value, validate, walk
 from seq2seq.system.atomic import atomic_write, make_folder
@@ -164,7 +164,7 @@ def _settings(file: Mapping[str, Any]) -> dict[str, Any]:
 def decided_settings(folder: Path) -> list[str]:
     """The settings in auto.yaml of a run folder, by dotted path; none without the file."""
     try:
-        file = yaml.load((folder / AUTO).read_text(encoding="utf-8"), PlainLoader)
+        file = load_plain((folder / AUTO).read_text(encoding="utf-8"))
         return list(flat(_settings(file)))
     except (OSError, ValueError, AttributeError, yaml.YAMLError):
         return []
@@ -173,7 +173,7 @@ def decided_settings(folder: Path) -> list[str]:
 def _with_file(config: TrainConfig, path: Path) -> TrainConfig:
     """The settings of the command, completed by those of auto.yaml that the user has not set on the command line."""
     try:
-        file = yaml.load(path.read_text(encoding="utf-8"), PlainLoader)
+        file = load_plain(path.read_text(encoding="utf-8"))
         if not isinstance(file, dict):
             raise ValueError("it is not a mapping of settings")
         settings = flat(_settings(file))

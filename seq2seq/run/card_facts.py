@@ -12,7 +12,7 @@ from seq2seq.corpora.languages import language_tag
 from seq2seq.errors import DISTRIBUTION, shown
 from seq2seq.model.weights import CHECKSUM, read_metadata
 from seq2seq.run.folder import MODEL, RunFolder
-from seq2seq.run.plain_yaml import PlainLoader
+from seq2seq.run.plain_yaml import load_plain
 from seq2seq.run.provenance import SCORES, model_hash, read_scores
 
 LICENCE = re.compile(r"^(?:# )?license(?:_name|_link)?:[^\n]*\n", re.MULTILINE)
@@ -58,7 +58,7 @@ def _facts(card: str) -> dict[str, Any]:
     """The valid facts in the front matter of a card."""
     parts = card.split("---\n", 2)
     try:
-        entry = yaml.load(parts[1], PlainLoader)[FACTS] if len(parts) == 3 else {}
+        entry = load_plain(parts[1])[FACTS] if len(parts) == 3 else {}
         return {name: entry[name] for name, kind in KINDS.items() if type(entry.get(name)) is kind}
     except (yaml.YAMLError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
         return {}

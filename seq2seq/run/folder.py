@@ -28,7 +28,7 @@ from seq2seq.portable.placeholders import SYMBOLS, Placeholders
 from seq2seq.run.exported import EXPORTED_CONFIG, exported_settings
 from seq2seq.run.metadata import check_metadata, model_metadata, tokenizer_hashes
 from seq2seq.run.network import make_network
-from seq2seq.run.plain_yaml import LONGEST_CONFIG, PlainLoader
+from seq2seq.run.plain_yaml import LONGEST_CONFIG, load_plain
 from seq2seq.search import SearchConfig
 from seq2seq.settings import flat, validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
@@ -130,7 +130,7 @@ class RunFolder:
             if file.stat().st_size > LONGEST_CONFIG:
                 raise ValueError(f"it has more than {LONGEST_CONFIG:,} bytes")
             text = file.read_text(encoding="utf-8")
-            settings = yaml.load(text, PlainLoader)
+            settings = load_plain(text)
         except (yaml.YAMLError, ValueError, RecursionError, OSError) as error:
             raise RunError(f"{file} is damaged ({' '.join(str(error).split())}): restore it or retrain") from None
         if not isinstance(settings, dict):

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
-import yaml
 from omegaconf import OmegaConf
 
 from seq2seq.errors import RunError
@@ -14,7 +13,7 @@ from seq2seq.portable.folder import COPY
 from seq2seq.run.card import is_generated, model_card, read_card
 from seq2seq.run.files import FILES as RECORDS
 from seq2seq.run.folder import CARD, CONFIG, MODEL, SHORTLIST, RunFolder
-from seq2seq.run.plain_yaml import PlainLoader
+from seq2seq.run.plain_yaml import load_plain
 from seq2seq.system.hub import FILES, check_repository, local_folder, upload
 from seq2seq.tokenizer.tokenizer import tokenizer_files
 
@@ -92,7 +91,7 @@ def _is_own_file(path: Path) -> bool:
 
 def public_settings(text: str) -> str:
     """A config.yaml without the records of text files, and with names in place of absolute paths."""
-    settings = yaml.load(text, PlainLoader)
+    settings = load_plain(text)
     settings.pop(RECORDS, None)
     return OmegaConf.to_yaml(_without_paths(settings))
 
