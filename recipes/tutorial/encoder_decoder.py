@@ -11,7 +11,7 @@
 #
 # An encoder-decoder network reads an English sentence, encodes it as one vector, and generates German from that
 # vector. This tutorial builds such a network step by step, starting with a single recurrent cell. It uses the
-# built-in corpus and the same modules as the recipes. It runs in about ten minutes on two CPU cores.
+# built-in corpus and the same modules as the recipes. It runs in about fifteen minutes on two CPU cores.
 #
 # To open the notebook:
 #
@@ -47,7 +47,7 @@ from seq2seq.corpora.corpus import PairList
 from seq2seq.data.batch import make_batch
 from seq2seq.figures.contexts import principal_components
 from seq2seq.inference.member import Member
-from seq2seq.model import AttentionKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Summary
+from seq2seq.model import AttentionKind, BridgeKind, DecoderConfig, EncoderConfig, ModelConfig, Network, Summary
 from seq2seq.model.cell import LSTM, RNN, CellState, cell_of
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import BOS, EOS
@@ -349,25 +349,25 @@ plt.margins(0.35)
 plt.show()
 
 # %% [markdown]
-# ## 8. Attention
+# ## 8. One vector, or attention
 #
-# A context vector of fixed size is a bottleneck for long sentences. With *attention* (Bahdanau et al. 2015) the decoder
-# computes a weighted mean of all encoder states at each step. It is one setting of the model.
+# The model of Sutskever et al. (2014), `model=sutskever`, uses the context vector once: as the decoder's initial state.
+# This is hard to learn. The state has to keep the whole sentence while it also keeps track of what is said already,
+# and the error at a late token reaches the encoder only through all the steps before it. More updates help most; for
+# long sentences Sutskever et al. also reversed the source, so that its first words are near the first predictions. Fed
+# to every step, as above, the vector need not be remembered, but its size is still a bottleneck.
+#
+# With *attention* (Bahdanau et al. 2015) the decoder computes a weighted mean of all encoder states at each step, so
+# that nothing has to fit into one vector. It is one setting of the model.
 
 # %%
-attention_network = Network(
-    ModelConfig(
-        embedding_size=128,
-        encoder=EncoderConfig(size=128),
-        decoder=DecoderConfig(size=256),
-        attention=AttentionKind.general,
-        dropout=0.1,
-    ),
-    tokenizers.source.size,
-    tokenizers.target.size,
-    joint=True,
-)
-curves = {"context vector": curve, "with attention": train_network(attention_network, UPDATES)}
+sizes = {"embedding_size": 128, "encoder": EncoderConfig(size=128), "dropout": 0.1}
+only_start = ModelConfig(decoder=DecoderConfig(size=256), summary=Summary.last, bridge=BridgeKind.linear, **sizes)
+attention = ModelConfig(decoder=DecoderConfig(size=256), attention=AttentionKind.general, **sizes)
+networks, curves = {"context vector": network}, {"context vector": curve}
+for name, config in {"at the start only": only_start, "with attention": attention}.items():
+    networks[name] = Network(config, tokenizers.source.size, tokenizers.target.size, joint=True)
+    curves[name] = train_network(networks[name], UPDATES)
 for name, values in curves.items():
     plt.plot(*zip(*values, strict=True), label=f"{name}: {values[-1][1]:.3f}")
 plt.xlabel("updates")
@@ -377,9 +377,12 @@ plt.legend()
 plt.show()
 
 # %%
-with_attention = Translator([Member.prepare(attention_network, tokenizers, torch.device("cpu"))], translator.search)
-show(attention_figure(with_attention.trace(sentence)), width=6)
-for name, model in (("context vector", translator), ("with attention", with_attention)):
+translators = {
+    name: Translator([Member.prepare(trained, tokenizers, torch.device("cpu"))], translator.search)
+    for name, trained in networks.items()
+}
+show(attention_figure(translators["with attention"].trace(sentence)), width=6)
+for name, model in translators.items():
     translations = model.translate([pair.source for pair in test])
     correct = sum(str(text) == pair.target for text, pair in zip(translations, test, strict=True))
     print(f"{name}: {correct} of {len(test)} test sentences equal to the reference")
