@@ -1,6 +1,6 @@
 """Train and evaluate from Python: `train`, `evaluate` and `Run`.
 
-These functions use every room, so they belong to none. recipes/train.py is a program around `train`.
+These functions use every package, so they belong to none. recipes/train.py is a program around `train`.
 """
 
 import logging
@@ -65,7 +65,7 @@ class Scores(dict[str, Score]):
 
     @property
     def ter(self) -> Metric | None:
-        """Translation edit rate of the run's own search; None if a line is too long for it."""
+        """Translation edit rate of the run's own search; None if it is not computed (`why_no_ter`)."""
         return self.own.ter
 
 

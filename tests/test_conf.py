@@ -75,7 +75,7 @@ def test_a_config_starts_with_a_comment(path):
 def test_the_readme_of_the_configs_names_every_option():
     readme = (CONF / "README.md").read_text(encoding="utf-8")
     for option in OPTIONS:
-        assert option.name in readme, f"conf/README.md does not explain {option}"
+        assert f"`{option.name}`" in readme, f"conf/README.md does not explain {option}"
     for group, choices in CHOICES.items():
         for choice in choices:
             assert f"`{choice}`" in readme, f"conf/README.md does not explain {group}={choice}"

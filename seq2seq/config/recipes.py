@@ -1,4 +1,4 @@
-"""The settings of each recipe, composed of the settings of rooms, and checks across them."""
+"""The settings of each recipe, composed of the settings of packages, and checks across them."""
 
 from dataclasses import dataclass
 from enum import StrEnum

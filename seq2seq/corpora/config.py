@@ -111,10 +111,12 @@ class DataConfig:
     source_language: str = setting("en", "language translated from")
     target_language: str = setting("de", "language translated to")
     source_column: str | None = setting(
-        None, "column of source sentences: a name (default: the language); for CSV and TSV a number too (default: 1)"
+        None,
+        "column of source sentences, by name or number; null: the language's, the header's, or the first with text",
     )
     target_column: str | None = setting(
-        None, "column of target sentences: a name (default: the language); for CSV and TSV a number too (default: 2)"
+        None,
+        "column of target sentences, by name or number; null: the language's, the header's, or the second with text",
     )
     file: str | None = setting(
         None, "one file with all pairs, which is split; its content decides how it is read: see data.format"

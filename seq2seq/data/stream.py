@@ -69,7 +69,7 @@ def batch_stream(
 
 
 class BothDirections:
-    """Exchanges source and target of every second pair, at random, up to a position (Ding et al. 2021).
+    """Exchanges source and target of each pair with probability 1/2, up to a position (Ding et al. 2021).
 
     Args:
         until: position after the last batch with both directions.

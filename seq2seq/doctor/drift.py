@@ -195,7 +195,7 @@ def _confirmed(segment: Segment, words: LexicalModel) -> bool:
 
 
 def _fits(segment: Segment, lengths: LengthModel, words: LexicalModel | None) -> bool:
-    """Whether the lengths or the words of a segment without a lag fit no shift better than other lags after all.
+    """Whether the lines of a segment without a lag fit each other better than lines of other lags, by lengths or words.
 
     In another dialect, spelling or length than the rest of the corpus, all gains are low, but they differ.
     """

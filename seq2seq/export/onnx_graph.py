@@ -27,7 +27,6 @@ from seq2seq.export.onnx_stacked import CellState
 from seq2seq.inference.products import context_bounded, features_bounded, outputs_bounded, start_bounded, states_bounded
 from seq2seq.model.choices import AttentionKind, AttentionOrder, BridgeKind, CopyKind, Readout, Summary
 from seq2seq.model.config import ModelConfig
-from seq2seq.model.encoder import directions
 from seq2seq.portable.folder import ENCODER_GRAPH, SCALES, STEP_GRAPH, WEIGHTS
 from seq2seq.portable.onnx_engine import ATTENTION, LOG_PROBABILITIES, NEXT, SOURCE, STATE, TOKENS
 
@@ -113,7 +112,7 @@ def _encoder_layer(graph: GraphBuilder, config: ModelConfig, depth: int, inputs_
     encoder = config.encoder
     runs = []
     for name, reads, reverse in zip(
-        ("forward_cell", "reversed_cell"), directions(encoder.direction, depth), (False, True), strict=True
+        ("forward_cell", "reversed_cell"), encoder.direction.reads(depth), (False, True), strict=True
     ):
         if reads:
             cell = Cell(encoder.cell, f"encoder.layers.{depth}.{name}", encoder.size)

@@ -149,7 +149,7 @@ def _models(figure: Figure, model: ModelConfig, run: Path, sweep: SweepConfig) -
 
 
 def _with_and_without_attention(model: ModelConfig) -> dict[str, ModelConfig]:
-    """Attention as in conf/model/attention.yaml; without it as in conf/model/context.yaml."""
+    """Attention as in conf/model/attention.yaml; without it the run's context vector is fed to every step."""
     decoder = replace(model.decoder, feed_context=True, input_feeding=False)
     without = replace(
         model,

@@ -34,12 +34,10 @@ from seq2seq.model.cell import LSTM, Cell, CellState
 from seq2seq.model.cells.stacked import StackedCell
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.decoder import Memory, State, concatenated, maxout
+from seq2seq.model.logits import chunks
 from seq2seq.model.network import Network
 from seq2seq.model.pointer import CopyMemory
 from seq2seq.model.slow_path import sequential_attention_settings, sequential_decoder_settings
-
-CHUNK = 128
-"""Rows whose logits are computed together: few enough to stay in the processor's cache."""
 
 
 class PreparedMemory(NamedTuple):
@@ -130,11 +128,9 @@ class Vocabulary(NamedTuple):
         """Log-probabilities (N, V) of the next token. On a CPU, logits are computed for a few rows at a time."""
         if features_NF.device.type != "cpu":
             return self.output(features_NF).log_softmax(1)
-        rows, tokens = features_NF.size(0), self.embedding_VE.size(0)
-        log_probability_NV = features_NF.new_empty(rows, tokens)
-        for first in range(0, rows, CHUNK):
-            logits_CV = self.output(features_NF[first : first + CHUNK])
-            torch.log_softmax(logits_CV, 1, out=log_probability_NV[first : first + CHUNK])
+        log_probability_NV = features_NF.new_empty(features_NF.size(0), self.embedding_VE.size(0))
+        for features_CF, result_CV in zip(chunks(features_NF), chunks(log_probability_NV), strict=True):
+            torch.log_softmax(self.output(features_CF), 1, out=result_CV)
         return log_probability_NV
 
     def select(self, tokens_U: Tensor) -> "Vocabulary":

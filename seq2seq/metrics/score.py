@@ -72,7 +72,7 @@ class Score:
     bleu: Metric
     chrf: Metric
     ter: Metric | None
-    """None if a line is too long for TER (`why_no_ter`), and for sources that are scored as they are."""
+    """None if TER is not computed (`why_no_ter`), and for sources that are scored as they are."""
     sentences: int
     ter_skipped: str = ""
     """Why there is no TER; empty if there is one."""

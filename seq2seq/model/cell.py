@@ -1,6 +1,6 @@
 """Recurrent cells: `step` is the textbook's equation for one position, `run` takes a whole sequence.
 
-The interface, and the cells that the field began with; `seq2seq.model.cells` has those of 2018 and later, one per file.
+The interface, the LSTM, the GRU and the simple cells; `seq2seq.model.cells` has the later ones, one per file.
 
 N rows (sentences or hypotheses), T positions, I input width, X width of an input that is the same at all positions,
 H units, C width of the cell state, G = blocks · H rows of the stacked weights.
@@ -236,7 +236,10 @@ class HiddenStateCell(FusedCell):
         weights: list[Tensor] | None = None,
         constant_NX: Tensor | None = None,
     ) -> tuple[Tensor, CellState]:
-        """Compute T positions in one fused call; states on padding, which comes last, are set to zero."""
+        """Compute T positions in one fused call, or in T steps when training in 16 bits on a CPU.
+
+        States on padding, which comes last, are set to zero.
+        """
         inputs_NTI = with_constant(inputs_NTI, constant_NX)
         state = zero_state(self, len(inputs_NTI), inputs_NTI) if state is None else state
         weights = weights or weight_dropped(self)

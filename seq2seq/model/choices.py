@@ -46,9 +46,11 @@ class CellTraits(NamedTuple):
     bounded: bool = True
     """Whether hidden states lie in [-1, 1] if the initial state does."""
     keeps_initial_state: bool = False
-    """Whether they lie there only then, because the gates can keep the initial state forever."""
+    """Whether an initial state outside [-1, 1] can stay, because the gates can keep it forever."""
     by_position: bool = False
     """Whether a sequence takes a loop of several operations over its positions."""
+    fused_in_16_bits: bool = True
+    """Whether training in 16 bits on a CPU has a fused kernel that sums gradients of weights in float32."""
     packed: bool = False
     """Whether search packs its weights, and a fixed context vector is multiplied once per sentence."""
 
@@ -58,9 +60,9 @@ _FEEDFORWARD_GATES = CellTraits(0, has_recurrent_weights=False, has_forget_gate=
 
 CELL_TRAITS = {
     CellKind.lstm: _LSTM._replace(packed=True),
-    CellKind.gru: CellTraits(3, keeps_initial_state=True),
-    CellKind.rnn_tanh: CellTraits(1),
-    CellKind.rnn_relu: CellTraits(1, bounded=False),
+    CellKind.gru: CellTraits(3, keeps_initial_state=True, fused_in_16_bits=False),
+    CellKind.rnn_tanh: CellTraits(1, fused_in_16_bits=False),
+    CellKind.rnn_relu: CellTraits(1, bounded=False, fused_in_16_bits=False),
     CellKind.layer_norm_lstm: _LSTM._replace(by_position=True),
     CellKind.ssru: _FEEDFORWARD_GATES._replace(blocks=2, has_cell_state=True),
     CellKind.sru: _FEEDFORWARD_GATES._replace(blocks=4, has_cell_state=True, by_position=True),
@@ -86,6 +88,20 @@ class Direction(StrEnum):
     bidirectional = "bidirectional"
     alternating = "alternating"
     gnmt = "gnmt"
+
+    def reads(self, layer: int) -> tuple[bool, bool]:
+        """Whether this layer (the lowest is 0) reads left to right, and whether right to left."""
+        match self:
+            case Direction.forward:
+                return True, False
+            case Direction.reversed:
+                return False, True
+            case Direction.bidirectional:
+                return True, True
+            case Direction.alternating:
+                return layer % 2 == 0, layer % 2 == 1
+            case Direction.gnmt:
+                return True, layer == 0
 
 
 class Summary(StrEnum):

@@ -37,7 +37,7 @@ class EncoderConfig(Settings):
 
     def is_bidirectional(self, layer: int) -> bool:
         """Whether this layer (the lowest is 0) reads in both directions."""
-        return self.direction is Direction.bidirectional or (self.direction is Direction.gnmt and layer == 0)
+        return all(self.direction.reads(layer))
 
     def layer_width(self, layer: int) -> int:
         """Width of the states of this layer (the lowest is 0), both directions concatenated."""

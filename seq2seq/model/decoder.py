@@ -1,8 +1,9 @@
 """The decoder: a recurrent language model of the target that starts from the context vector.
 
-Training and search share one path: `Decoder.forward` reads T tokens, the whole target under teacher forcing and one
-token in a search step. Each layer runs over all positions in one fused call, and attention is one batched product. If
-the output of a position is an input of the next (`Decoder.sequential`), the same code runs position by position.
+Training calls `Decoder.forward` with the whole target. Each layer runs over all positions in one fused call, and
+attention is one batched product. If the output of a position is an input of the next (`Decoder.sequential`), the same
+code runs position by position. Search makes its steps through `seq2seq.inference.prepared_decoder`: the same equations
+on packed weights, or `Decoder.forward` with one token where weights cannot be packed.
 
 B sentences, K beam rows of a sentence, N = B·K rows, T target positions, S source positions, E embedding width,
 H units, D width of the context, L layers, F width of the features.
@@ -167,7 +168,7 @@ class Decoder(nn.Module):
         return DecoderOutput(torch.cat(features, 1), state, torch.cat(weights, 1) if weights else None)
 
     def initial_features(self, embedded_N1E: Tensor, memory: Memory, state: State) -> Tensor:
-        """Compute the features (N, F) as if the top layer showed its initial state, through an open output gate.
+        """Compute the features (N, F) from the top layer's initial state, as if its output gate were open.
 
         For decoders without attention.
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from seq2seq.model.cell import Cell
 from seq2seq.model.cells import make_cell
-from seq2seq.model.choices import Direction, Summary
+from seq2seq.model.choices import Summary
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.dropout import SequenceDropout
 
@@ -37,7 +37,7 @@ class EncoderLayer(nn.Module):
         encoder = config.encoder
         input_size = encoder.layer_width(depth - 1) if depth else config.embedding_size
         sizes = encoder.cell, input_size, encoder.size, config.recurrent_dropout
-        forward, backward = directions(encoder.direction, depth)
+        forward, backward = encoder.direction.reads(depth)
         self.forward_cell: Cell | None = make_cell(*sizes) if forward else None
         self.reversed_cell: Cell | None = make_cell(*sizes) if backward else None
 
@@ -95,21 +95,6 @@ def _pooled(kind: Summary, states_BSD: Tensor, lengths_B: Tensor, padding_BS: Te
     if kind is Summary.max:
         return states_BSD.masked_fill(padding_BS.unsqueeze(2), -torch.inf).amax(1)
     return states_BSD.sum(1) / lengths_B.unsqueeze(1)
-
-
-def directions(direction: Direction, depth: int) -> tuple[bool, bool]:
-    """Whether the layer at this depth (the lowest is 0) reads left to right, and whether right to left."""
-    match direction:
-        case Direction.forward:
-            return True, False
-        case Direction.reversed:
-            return False, True
-        case Direction.bidirectional:
-            return True, True
-        case Direction.alternating:
-            return depth % 2 == 0, depth % 2 == 1
-        case Direction.gnmt:
-            return True, depth == 0
 
 
 def padding_mask(lengths_B: Tensor, positions: int) -> Tensor:

@@ -21,8 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, logsigmoid
 
-CHUNK = 128
-"""Rows of logits that are processed together on a CPU: few enough to stay in its cache."""
+from seq2seq.model.logits import chunks
 
 TINY = 1e-30
 """Smallest probability whose logarithm is computed."""
@@ -180,8 +179,3 @@ class AddCopies(torch.autograd.Function):
         for result_CV, logits_CV, grad_CV, log_sum_C1, sum_grad_C1 in parts:
             result_CV.copy_((logits_CV - log_sum_C1).exp_().mul_(sum_grad_C1).add_(grad_CV))
         return result_PV.scatter_(1, tokens_PS, own_grad_PS.to(result_PV.dtype)), copies_grad_PS, None, None
-
-
-def chunks(rows_PX: Tensor) -> tuple[Tensor, ...]:
-    """Views of `CHUNK` rows on a CPU, of all rows elsewhere."""
-    return torch.split(rows_PX, CHUNK if rows_PX.device.type == "cpu" else max(1, len(rows_PX)))

@@ -1,6 +1,6 @@
 """Settings with which parts of a network run position by position instead of in fused calls over all positions."""
 
-from seq2seq.model.choices import AttentionKind, AttentionOrder
+from seq2seq.model.choices import AttentionKind, AttentionOrder, CellKind
 from seq2seq.model.config import ModelConfig
 
 
@@ -19,22 +19,30 @@ def sequential_attention_settings(config: ModelConfig) -> list[str]:
     return ["model.coverage=true"] if config.coverage else []
 
 
-def slow_path_warnings(config: ModelConfig) -> list[str]:
+def slow_path_warnings(config: ModelConfig, cpu_in_16_bits: bool = False) -> list[str]:
     """One line for every setting with which a part runs position by position; empty if all parts are fused.
 
     A fused layer is one call over all positions (cuDNN, oneDNN). The slow path changes speed, nothing else.
+
+    Args:
+        config: settings of the network.
+        cpu_in_16_bits: whether it is trained on a CPU in bfloat16 or float16.
     """
-    encoder, decoder = config.encoder, config.decoder
-    reasons = {
-        f"model.encoder.cell={encoder.cell}: no fused kernel, the encoder's layers run one position at a time": (
-            encoder.layers > 0 and encoder.cell.traits.by_position
-        ),
-        f"model.decoder.cell={decoder.cell}: no fused kernel, the decoder's layers run one position at a time": (
-            decoder.cell.traits.by_position
-        ),
-    }
+    cells = {"encoder": config.encoder.cell} if config.encoder.layers else {}
+    cells |= {"decoder": config.decoder.cell}
     return [
-        *(reason for reason, holds in reasons.items() if holds),
+        *(
+            f"model.{side}.cell={cell}: no fused kernel{why}, the {side}'s layers run one position at a time"
+            for side, cell in cells.items()
+            if (why := _lacks_kernel(cell, cpu_in_16_bits)) is not None
+        ),
         *(f"{name}: the decoder runs one position at a time" for name in sequential_decoder_settings(config)),
         *(f"{name}: attention runs one position at a time" for name in sequential_attention_settings(config)),
     ]
+
+
+def _lacks_kernel(cell: CellKind, cpu_in_16_bits: bool) -> str | None:
+    """Where a cell lacks a fused kernel: empty for everywhere; None if it has one here."""
+    if cell.traits.by_position:
+        return ""
+    return " in 16 bits on a CPU" if cpu_in_16_bits and not cell.traits.fused_in_16_bits else None

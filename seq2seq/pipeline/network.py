@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.errors import ConfigError
-from seq2seq.model import Network, slow_path_warnings
+from seq2seq.model import Network
 from seq2seq.run.network import make_network
 from seq2seq.system.device import set_seed
 from seq2seq.tokenizer.tokenizer import Tokenizers
@@ -20,11 +20,7 @@ def initial_network(config: TrainConfig, tokenizers: Tokenizers, frozen: Sequenc
     _check_joint(config, tokenizers)
     set_seed(config.seed)
     network = make_network(config.model, tokenizers)
-    notes = [
-        *_copied(network),
-        *set_embeddings(network, tokenizers, config.embeddings),
-        *slow_path_warnings(config.model),
-    ]
+    notes = [*_copied(network), *set_embeddings(network, tokenizers, config.embeddings)]
     freeze_embeddings(network, frozen)
     return network, [*notes, *(f"embeddings: the {side} table is frozen" for side in frozen)]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.errors import counted, without_passwords
 from seq2seq.evaluation.validation import Validator
-from seq2seq.model import AttentionKind, Network
+from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.pipeline.length import within_epochs, within_time
 from seq2seq.pipeline.links import guiding_links, lexicon
 from seq2seq.pipeline.network import initial_network
@@ -94,7 +94,8 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
             write_settings(folder, config, frozen, files)
     config, length = within_epochs(config, batches.sampler)
     where = f"on {device} in {precision}{_processes()}, {counted(threads, 'thread')}"
-    _report(config, network, batches, [*notes, *length], where)
+    slow = slow_path_warnings(config.model, device.type == "cpu" and precision is not Precision.float32)
+    _report(config, network, batches, [*notes, *slow, *length], where)
     sampler = training_sampler(config, batches)
     Trainer(
         network,

@@ -62,7 +62,9 @@ class SearchConfig(Settings):
 
     method: Method = setting(Method.beam, "beam (greedy if beam_size is 1), diverse_beam, sampling, minimum_bayes_risk")
     beam_size: int = setting(5, "hypotheses kept per sentence; 1 is greedy search", at_least=1, at_most=10_000)
-    n_best: int = setting(1, "translations returned per sentence, best first; at most beam_size", at_least=1)
+    n_best: int = setting(
+        1, "translations per sentence, best first: at most beam_size, or samples; by sampling any number", at_least=1
+    )
     length_penalty: float = setting(
         1.0, "score = log-probability / length ** length_penalty; 0 favors short translations", at_least=0, at_most=10
     )
@@ -78,7 +80,7 @@ class SearchConfig(Settings):
     )
     groups: int | None = setting(None, "diverse beam: number of groups; null: one per hypothesis", at_least=1)
     diversity_strength: float = setting(
-        0.5, "diverse beam: penalty (nats) per earlier group that chose this token", at_least=0
+        0.5, "diverse beam: penalty (nats) per hypothesis of earlier groups that chose this token", at_least=0
     )
     temperature: float = setting(
         1.0, "sampling: p ** (1 / temperature); below 1 favors probable tokens", **TEMPERATURES

@@ -1,4 +1,4 @@
-"""Bag of words: the context vector has to say which words the translation has, before the first of them is written.
+"""Bag of words: an auxiliary loss that predicts the target's words from the decoder's initial state.
 
 The decoder's own readout and output layer predict the words from its initial state, so the loss adds no weights. Words
 as a target beside the sentence: Weng et al. 2017 ("Neural Machine Translation with Word Predictions", from the

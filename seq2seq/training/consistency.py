@@ -12,9 +12,10 @@ from torch import Tensor
 from seq2seq.data.batch import Batch
 from seq2seq.model import Network
 from seq2seq.model.dropout import Cutoff
+from seq2seq.model.logits import chunk_size
 from seq2seq.system.device import autocast
 from seq2seq.system.precision import Precision
-from seq2seq.training.loss import Loss, chunk_size, loss_sums
+from seq2seq.training.loss import Loss, loss_sums
 
 
 class Consistency:

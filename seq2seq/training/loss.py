@@ -12,14 +12,7 @@ from torch import Tensor, nn
 
 from seq2seq.data.batch import Batch
 from seq2seq.model import Network
-
-CHUNK = 128
-"""Positions whose logits are processed together on a CPU: few enough to stay in its cache."""
-
-
-def chunk_size(logits_PV: Tensor) -> int:
-    """Positions that are processed together: `CHUNK` on a CPU, all of them elsewhere."""
-    return CHUNK if logits_PV.device.type == "cpu" else max(1, len(logits_PV))
+from seq2seq.model.logits import chunk_size
 
 
 class Loss(NamedTuple):

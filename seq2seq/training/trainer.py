@@ -174,7 +174,7 @@ class Trainer:
             raise Interrupted(message, number)
 
     def _batches(self) -> Generator[tuple[Batch, StreamPosition]]:
-        """BatchIterator from the current position on, on the device; for a GPU, a thread prepares them."""
+        """The batches from the current position on, on the device; for a GPU, a thread prepares them."""
         moved = ((batch.to(self.device), place) for batch, place in self.stream(self.progress.place))
         # On a CPU, making a batch takes 0.2 % of an update; a thread would compete for the same cores.
         return moved if self.device.type == "cpu" else prefetch(moved)

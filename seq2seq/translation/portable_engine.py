@@ -26,7 +26,7 @@ log = logging.getLogger("seq2seq")
 
 
 class EngineChoice(StrEnum):
-    """Who computes translations."""
+    """The engine that translates."""
 
     auto = "auto"
     """onnxruntime for single sentences where that is faster and gives equal translations, PyTorch otherwise."""

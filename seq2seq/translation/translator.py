@@ -63,7 +63,7 @@ class Translator:
             shortlist: the first member's lexical shortlist, applied to all members.
             language_model: a network without encoder for shallow fusion.
             language_model_weight: the weight of its log-probabilities, at least 0.
-            portable: onnxruntime, which translates in place of the networks what it takes; None: nothing.
+            portable: onnxruntime engine for the requests that it can answer; None: the networks answer all.
 
         Raises:
             ConfigError: there are no members, or the weight is negative or not finite.
@@ -209,7 +209,7 @@ class Translator:
             text: a string gives a `Translation`; a list or tuple gives a list in the same order. A `Request` instead
                 of a string has constraints of its own. For streams, see `translate_all`.
             beam_size: hypotheses kept; 1 is greedy search; None: as the search settings.
-            n_best: translations per sentence, in `Translation.n_best`; at most ``beam_size``.
+            n_best: translations per sentence, in `Translation.n_best`; at most ``beam_size`` in beam search.
             attention: return attention weights, if the model has attention.
             search: how to search or sample: settings, or the name of a method; None: the run's search settings.
             copy: what to copy from the source by attention.

@@ -11,7 +11,6 @@ from torch import Tensor
 from seq2seq.inference import PreparedDecoder
 from seq2seq.inference.config import InferencePrecision
 from seq2seq.inference.prepared_decoder import (
-    CHUNK,
     PackedDecoder,
     PackedLayer,
     PlainDecoder,
@@ -27,6 +26,7 @@ from seq2seq.model.attention import AttentionMemory
 from seq2seq.model.cell import CellState
 from seq2seq.model.cells import make_cell
 from seq2seq.model.decoder import State
+from seq2seq.model.logits import CHUNK
 from seq2seq.model.pointer import CopyMemory
 
 SOURCES = random_sentences(1, [4, 2, 6])

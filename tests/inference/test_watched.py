@@ -7,7 +7,6 @@ from translators import SENTENCES, translator
 from seq2seq.inference import watched as watched_module
 from seq2seq.model import AttentionKind, CellKind, DecoderConfig, Direction, EncoderConfig, ModelConfig, Network
 from seq2seq.model.cells import make_cell
-from seq2seq.model.encoder import directions
 from seq2seq.model.network import shared_copy
 from seq2seq.search import SearchConfig
 from seq2seq.tokenizer.tokenizer import PAD
@@ -91,7 +90,7 @@ def test_encoding_in_parts_gives_the_same_result(monkeypatch, kind, direction):
 
 
 def direction_count(direction, depth):
-    return sum(directions(direction, depth))
+    return sum(direction.reads(depth))
 
 
 def test_an_interruption_of_the_encoder_propagates_and_copies_are_watched():

@@ -8,7 +8,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from seq2seq.errors import ConfigError
 from seq2seq.model import DecoderConfig, Direction, EncoderConfig, ModelConfig, Summary
 from seq2seq.model.choices import CellKind
-from seq2seq.model.encoder import Encoder, EncoderOutput, directions
+from seq2seq.model.encoder import Encoder, EncoderOutput
 
 LENGTHS = [4, 1, 7, 2, 7]
 CLOSE = {"rtol": 0, "atol": 1e-12}
@@ -122,7 +122,7 @@ def test_one_direction_equals_a_plain_lstm_over_the_sentence(direction, cell):
 
 def test_each_direction_has_its_layers_and_orders():
     left, right, both = (True, False), (False, True), (True, True)
-    assert {direction: [directions(direction, depth) for depth in range(4)] for direction in Direction} == {
+    assert {direction: [direction.reads(depth) for depth in range(4)] for direction in Direction} == {
         Direction.forward: [left] * 4,
         Direction.reversed: [right] * 4,
         Direction.bidirectional: [both] * 4,
@@ -152,7 +152,7 @@ def test_each_layer_reads_the_output_of_the_layer_below(direction):
             reads.append(layer.forward_cell.run(states)[0])
         if layer.reversed_cell is not None:
             reads.append(layer.reversed_cell.run(states.flip(1))[0].flip(1))
-        assert len(reads) == sum(directions(direction, depth))
+        assert len(reads) == sum(direction.reads(depth))
         states = torch.cat(reads, dim=2)
     torch.testing.assert_close(alone(encoder, 2).states_BSD, states, **CLOSE)
 

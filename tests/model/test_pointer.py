@@ -14,7 +14,8 @@ from torch.nn.functional import nll_loss
 from seq2seq.data.batch import make_batch
 from seq2seq.errors import ConfigError
 from seq2seq.model import AttentionKind, CopyKind, EncoderConfig, ModelConfig, Network
-from seq2seq.model.pointer import CHUNK, AddCopies, CopyMemory, Pointer
+from seq2seq.model.logits import CHUNK
+from seq2seq.model.pointer import AddCopies, CopyMemory, Pointer
 from seq2seq.system.precision import Precision
 from seq2seq.training.config import Passes, Prediction, ScheduledSamplingConfig
 from seq2seq.training.consistency import symmetric_divergence

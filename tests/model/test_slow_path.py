@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+import torch
+from abilities import CPU, LOW_TRAINING
 from hypothesis import given
 from networks import model_configs
 
@@ -16,8 +18,10 @@ from seq2seq.model import (
     ModelConfig,
     slow_path_warnings,
 )
+from seq2seq.model.cells import make_cell
 from seq2seq.model.decoder import Decoder
 from seq2seq.model.slow_path import sequential_attention_settings, sequential_decoder_settings
+from seq2seq.system.device import cast_to
 
 
 def test_fused_settings_give_no_warning():
@@ -27,6 +31,21 @@ def test_fused_settings_give_no_warning():
         "there is no query without attention"
     )
     assert slow_path_warnings(ModelConfig(decoder=DecoderConfig(cell=CellKind.gru, residual_from=2, layers=2))) == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CellKind if not kind.traits.by_position])
+@pytest.mark.parametrize("dtype", [torch.float32, *LOW_TRAINING])
+def test_a_cell_that_takes_steps_on_this_processor_has_a_warning(kind, dtype):
+    cell, steps = make_cell(kind, 3, 4), []
+    step = cell.step
+    cell.step = lambda *arguments: (steps.append(1), step(*arguments))[1]
+    with cast_to(dtype, CPU):
+        cell.run(torch.randn(2, 5, 3))
+    config = ModelConfig(encoder=EncoderConfig(cell=kind), decoder=DecoderConfig(cell=kind))
+    warnings = slow_path_warnings(config, cpu_in_16_bits=dtype != torch.float32)
+    assert [line.split(":")[0] for line in warnings] == (
+        [f"model.encoder.cell={kind}", f"model.decoder.cell={kind}"] if steps else []
+    )
 
 
 def test_every_reason_has_a_warning():

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import cross_entropy
 
-from seq2seq.training.loss import CHUNK, evaluating, label_log_probabilities, loss_sums
+from seq2seq.model.logits import CHUNK
+from seq2seq.training.loss import evaluating, label_log_probabilities, loss_sums
 
 positions = st.sampled_from([1, 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 3])
 
