@@ -28,10 +28,10 @@ def main(config: CompareConfig) -> None:
     from seq2seq.comparison.corpora import first_run, frequencies, normalization, read_test_set, target_language
     from seq2seq.comparison.pages import as_text
     from seq2seq.comparison.report import sections, write
-    from seq2seq.comparison.systems import Common, read_systems, with_normal_lines
+    from seq2seq.comparison.systems import ComparisonKey, read_systems, with_normal_lines
     from seq2seq.corpora.corpus import Pair
     from seq2seq.metrics.score import fresh_metrics, score, warn_of_misfit, why_no_ter
-    from seq2seq.metrics.suspicious import blank_report, count_outputs
+    from seq2seq.metrics.suspicious import report_lines
     from seq2seq.run.provenance import comparable, text_hash
     from seq2seq.system.device import choose_device
     from seq2seq.tokenizer.normalization import normalize
@@ -44,7 +44,7 @@ def main(config: CompareConfig) -> None:
     language = target_language(config, run)
     warn_of_misfit(language, references)
     signatures = score(["text"], ["text"], language=language, lowercase=config.lowercase, bootstrap=0)
-    common = Common(
+    common = ComparisonKey(
         text_hash(pair.target for pair in given),
         len(pairs),
         {name: comparable(metric.signature) for name in fresh_metrics() if (metric := getattr(signatures, name))},
@@ -54,9 +54,8 @@ def main(config: CompareConfig) -> None:
     systems = with_normal_lines(read_systems(config.systems, common), form)
     outputs = [output for system in systems for output in system.outputs]
     for output in outputs:
-        counts = count_outputs((pair.source, line, True) for pair, line in zip(pairs, output.lines, strict=True))
-        for line in filter(None, (blank_report(references, output.lines), counts.report())):
-            print(f"{output.name}: {line}", file=sys.stderr)
+        for report in report_lines([pair.source for pair in pairs], output.lines, references):
+            print(f"{output.name}: {report}", file=sys.stderr)
     if no_ter := why_no_ter(language, references, *(output.lines for output in outputs)):
         print(f"TER {no_ter}", file=sys.stderr)
     comet = None

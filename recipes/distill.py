@@ -16,7 +16,6 @@ except ModuleNotFoundError as error:
 
 from seq2seq.config.recipes import DistillConfig
 from seq2seq.corpora.config import MoreConfig, Split
-from seq2seq.errors import ConfigError
 from seq2seq.report.help import assignment, command, overrides
 
 
@@ -24,7 +23,8 @@ from seq2seq.report.help import assignment, command, overrides
 def main(config: DistillConfig) -> None:
     """Write source.txt and target.txt into a new folder and print the next command."""
     # Imported here: --help and errors in the arguments need no PyTorch.
-    from seq2seq.corpora.reading import names_corpus, read_split
+    from seq2seq.corpora.monolingual import require_split
+    from seq2seq.corpora.reading import names_corpus
     from seq2seq.run.files import run_data, run_text
     from seq2seq.run.folder import RunFolder
     from seq2seq.system.hub import results_folder
@@ -36,9 +36,7 @@ def main(config: DistillConfig) -> None:
     output = Path(config.output or f"{run}-distilled").expanduser()
     folder = RunFolder.open(config.run)
     own, data = run_data(folder), run_text(folder, config.data, config.split)
-    corpus = read_split(replace(data, source_tag=None), config.split)  # only the teacher reads the tag
-    if corpus is None:
-        raise ConfigError(f"there is no {config.split} set: set data.{config.split}.source=… and .target=…")
+    corpus = require_split(replace(data, source_tag=None), config.split)  # only the teacher reads the tag
     teacher = Translator.load([config.run, *config.ensemble], config.device, config.precision)
     pairs = distill(
         teacher,

@@ -29,8 +29,8 @@ from seq2seq.tokenizer.normalization import Normalization, normalize
 def main(config: EvaluateConfig) -> None:
     """Print a table; JSON and hypotheses go to the run folder."""
     # Imported here: --help and errors in the arguments need no PyTorch.
-    from seq2seq.corpora.monolingual import read_target_split
-    from seq2seq.corpora.reading import language_of_text, names_corpus, read_split
+    from seq2seq.corpora.monolingual import require_split
+    from seq2seq.corpora.reading import language_of_text, names_corpus
     from seq2seq.evaluation.evaluate import evaluate, evaluate_language_model, score_table
     from seq2seq.run.files import run_data, run_text
     from seq2seq.run.folder import RunFolder
@@ -46,9 +46,7 @@ def main(config: EvaluateConfig) -> None:
         raise ConfigError("nothing to evaluate: name a model with run=PATH, or a file with hypotheses=FILE and data")
     language_model = run is not None and run.is_language_model
     config.check(language_model)
-    corpus = (read_target_split if language_model else read_split)(data, config.split)
-    if corpus is None:
-        raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
+    corpus = require_split(data, config.split, language_model)
     pairs = list(corpus)
     if config.hypotheses is not None:
         tags = (data.source_tag or "").split()
@@ -86,7 +84,7 @@ def score_file(config: EvaluateConfig, pairs: list[Pair], corpus: str, language:
     from seq2seq.evaluation.evaluate import report_copied_source
     from seq2seq.metrics.copied_source import copied_source_score
     from seq2seq.metrics.score import score
-    from seq2seq.metrics.suspicious import blank_report, count_outputs
+    from seq2seq.metrics.suspicious import report_lines
     from seq2seq.run.provenance import text_hash
 
     lines = list(read_lines(Path(config.hypotheses or "").expanduser()))
@@ -98,8 +96,7 @@ def score_file(config: EvaluateConfig, pairs: list[Pair], corpus: str, language:
     sources = [normalize(pair.source, form) for pair in pairs]
     copied = copied_source_score(sources, references, language=language, lowercase=config.lowercase)
     report_copied_source(copied, result)
-    counts = count_outputs((pair.source, line, True) for pair, line in zip(pairs, lines, strict=True))
-    for report in filter(None, (blank_report(references, lines), counts.report())):
+    for report in report_lines([pair.source for pair in pairs], lines, references):
         print(report, file=sys.stderr)
     print(json.dumps({"version": __version__, **hashes, **result.as_dict(), "copied_source": copied.as_dict()}))
 

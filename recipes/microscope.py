@@ -17,7 +17,6 @@ except ModuleNotFoundError as error:
     raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
 
 from seq2seq.analysis.config import MicroscopeConfig
-from seq2seq.errors import ConfigError
 
 if TYPE_CHECKING:
     from seq2seq.analysis.study import Study
@@ -45,17 +44,14 @@ def trace_sentence(config: MicroscopeConfig, text: str, is_lm: bool) -> "Trace":
 def study_corpus(config: MicroscopeConfig, is_lm: bool) -> "Study":
     """Analyse the model over the corpus."""
     from seq2seq.analysis.study import study
-    from seq2seq.corpora.monolingual import read_target_split
-    from seq2seq.corpora.reading import read_split
+    from seq2seq.corpora.monolingual import require_split
     from seq2seq.run.files import run_text
     from seq2seq.run.folder import RunFolder
     from seq2seq.system.device import choose_device
 
     run = RunFolder.open(config.run)
     data = run_text(run, config.data, config.split)
-    corpus = (read_target_split if is_lm else read_split)(data, config.split)
-    if corpus is None:
-        raise ConfigError(f"there is no {config.split} set: name one with data.{config.split}.source=… and .target=…")
+    corpus = require_split(data, config.split, is_lm)
     loaded = run.load()
     member = loaded.member(choose_device(config.device), "float32")
     return study(member, corpus, corpus.name, config.corpus, loaded.search)

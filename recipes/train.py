@@ -22,7 +22,7 @@ log = logging.getLogger("seq2seq")
 
 @recipe
 def main(config: TrainConfig) -> float:
-    """Train in the run folder, or resume there; sweeps maximise the returned score of the best validation."""
+    """Train in the run folder, or resume there; sweeps maximize the returned score of the best validation."""
     config.check()
     # Imported here: --help and errors in the arguments need no PyTorch.
     from seq2seq.api import train

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from seq2seq.comparison.systems import Common
+from seq2seq.comparison.systems import ComparisonKey
 from seq2seq.corpora.corpus import Pair
 from seq2seq.metrics.score import fresh_metrics, score
 from seq2seq.run.provenance import comparable, model_hash, text_hash
@@ -37,11 +37,11 @@ SECOND = [
 ]
 
 
-def common(references: Sequence[str] = REFERENCES, **changes: Any) -> Common:
+def common(references: Sequence[str] = REFERENCES, **changes: Any) -> ComparisonKey:
     """Return the values that all systems must share for these references."""
     signatures = score(["a"], ["a"], bootstrap=0)
     expected = {name: comparable(getattr(signatures, name).signature) for name in fresh_metrics()}
-    return replace(Common(text_hash(references), len(references), expected, "test", "beam"), **changes)
+    return replace(ComparisonKey(text_hash(references), len(references), expected, "test", "beam"), **changes)
 
 
 def write_lines(path: Path, lines: Sequence[str]) -> Path:

@@ -252,7 +252,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> "Exported":
 
 @pytest.fixture(scope="session")
 def learned_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that has memorised a dozen sentences; tests must not change it."""
+    """The folder of a run that has memorized a dozen sentences; tests must not change it."""
     folder = tmp_path_factory.mktemp("learned")
     for language, lines in (("en", KNOWN.keys()), ("de", KNOWN.values())):
         (folder / f"known.{language}").write_text("\n".join(lines) + "\n", "utf-8")

@@ -50,7 +50,7 @@ class CompareConfig(Settings):
     )
     lowercase: bool = setting(False, "ignore case in BLEU and chrF")
     bootstrap: int = setting(1000, "resamples for intervals and the paired bootstrap test", at_least=1)
-    randomization: int = setting(10000, "trials of the approximate randomisation test; 0: no test", at_least=0)
+    randomization: int = setting(10000, "trials of the approximate randomization test; 0: no test", at_least=0)
     sentence_metric: SentenceMetric = setting(
         SentenceMetric.chrf, "metric that decides which system wins a sentence: chrf or bleu"
     )

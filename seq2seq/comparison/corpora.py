@@ -10,6 +10,7 @@ from seq2seq.comparison.rare_words import Frequencies, Words, count_words
 from seq2seq.comparison.systems import outputs_of
 from seq2seq.corpora.config import DataConfig, Split
 from seq2seq.corpora.corpus import Corpus
+from seq2seq.corpora.monolingual import require_split
 from seq2seq.corpora.reading import language_of_text, names_corpus, read_split
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.run.files import run_data, run_text
@@ -38,10 +39,7 @@ def read_test_set(config: CompareConfig, run: Path | None) -> Corpus:
             f"systems has only text files, so the test set is not known: set data.{config.split}.source=FILE "
             f"data.{config.split}.target=FILE"
         )
-    corpus = read_split(_data(config, run, config.split), config.split)
-    if corpus is None:
-        raise ConfigError(f"there is no {config.split} set: set data.{config.split}.source=… and .target=…")
-    return corpus
+    return require_split(_data(config, run, config.split), config.split)
 
 
 def normalization(run: Path | None) -> Normalization:

@@ -27,7 +27,7 @@ SENTENCE_METRICS = {"bleu": "sentence BLEU", "chrf": "chrF"}
 
 TESTS = {
     Significance.bootstrap: "paired bootstrap (Koehn 2004)",
-    Significance.randomization: "approximate randomisation (Riezler & Maxwell 2005)",
+    Significance.randomization: "approximate randomization (Riezler & Maxwell 2005)",
 }
 
 

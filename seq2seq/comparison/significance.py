@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 
 class Significance(StrEnum):
-    """Paired bootstrap resampling (Koehn 2004), paired approximate randomisation (Riezler & Maxwell 2005)."""
+    """Paired bootstrap resampling (Koehn 2004), paired approximate randomization (Riezler & Maxwell 2005)."""
 
     bootstrap = "bootstrap"
     randomization = "randomization"
@@ -33,7 +33,7 @@ SACREBLEU_NAMES = {Significance.bootstrap: "bs", Significance.randomization: "ar
 FEWEST_FOR_BOOTSTRAP = 20
 """Sentences from which p of the bootstrap is about right: with 5, p < 0.05 for 20 % of equally good systems.
 
-Resamples of few sentences differ too little. Randomisation is right for any number.
+Resamples of few sentences differ too little. Randomization is right for any number.
 """
 
 BLOCK = 1000
@@ -69,7 +69,7 @@ def paired_test(
 ) -> dict[str, PValue]:
     """Two-sided p-values of the difference between two outputs on one test set, for each metric.
 
-    Randomisation exchanges the two translations of a sentence with probability 1/2. The bootstrap draws sentences with
+    Randomization exchanges the two translations of a sentence with probability 1/2. The bootstrap draws sentences with
     replacement; the difference of a resample minus the observed one is a difference under the null hypothesis (Noreen
     1989, "shift method"; Riezler & Maxwell 2005, §3.2).
 
@@ -83,7 +83,7 @@ def paired_test(
         other: translations of the other system.
         references: reference translations.
         metrics: new metrics by name; their signatures become those of the test.
-        samples: resamples or trials; memory is samples × sentences × 1 byte (randomisation) or 8 bytes (bootstrap).
+        samples: resamples or trials; memory is samples × sentences × 1 byte (randomization) or 8 bytes (bootstrap).
     """
     seed = os.environ.get("SACREBLEU_SEED", "12345").lower()
     random = np.random.default_rng(int(seed) if seed.isdigit() and int(seed) else None)

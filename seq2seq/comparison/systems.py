@@ -60,7 +60,7 @@ class System:
 
 
 @dataclass(frozen=True)
-class Common:
+class ComparisonKey:
     """Values that outputs must share to be comparable."""
 
     references: str
@@ -74,7 +74,7 @@ class Common:
     """The translations of the entry (`Searched`)."""
 
 
-def read_systems(names: Sequence[str], common: Common) -> list[System]:
+def read_systems(names: Sequence[str], common: ComparisonKey) -> list[System]:
     """Read every system with its translations.
 
     Raises:
@@ -119,14 +119,14 @@ def outputs_of(name: str) -> list[Path]:
     return sorted(paths, key=lambda path: (len(str(path)), str(path)))  # 2 before 10
 
 
-def _system(name: str, common: Common) -> System:
+def _system(name: str, common: ComparisonKey) -> System:
     paths = outputs_of(name)
     outputs = [_run_output(path, common) if path.is_dir() else _file_output(path, common) for path in paths]
     _check_seeds(outputs)
     return System(name, outputs)
 
 
-def _file_output(path: Path, common: Common) -> Output:
+def _file_output(path: Path, common: ComparisonKey) -> Output:
     lines = list(read_lines(path))
     if len(lines) != common.sentences:
         raise DataError(
@@ -136,7 +136,7 @@ def _file_output(path: Path, common: Common) -> Output:
     return Output(str(path), lines, {"hypotheses": text_hash(lines)})
 
 
-def _run_output(folder: Path, common: Common) -> Output:
+def _run_output(folder: Path, common: ComparisonKey) -> Output:
     """Translations that evaluate.py saved; they must be unchanged and comparable with the others."""
     again = f"evaluate it on this test set: {command('evaluate')} {assignment('run', folder)}"
     record = _record(folder, common, again)
@@ -162,7 +162,7 @@ def _run_output(folder: Path, common: Common) -> Output:
     return Output(str(folder), lines, record, RunFolder.open(folder).flat_settings)
 
 
-def _record(folder: Path, common: Common, again: str) -> dict[str, Any]:
+def _record(folder: Path, common: ComparisonKey, again: str) -> dict[str, Any]:
     """The values of an entry of scores.json and of one of its searches."""
     path = results_folder(folder) / SCORES
     entry = read_scores(path).get(common.entry, {})

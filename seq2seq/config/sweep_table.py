@@ -45,7 +45,7 @@ class Job:
     error: str = ""
     criterion: str = ""
     score: float = math.nan
-    """The value that sweepers maximise; minus the loss if that is the criterion. NaN without a validation."""
+    """The value that sweepers maximize; minus the loss if that is the criterion. NaN without a validation."""
     update: int | None = None
     """The update of the best validation."""
     seconds: float = 0.0

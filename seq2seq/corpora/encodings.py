@@ -1,4 +1,4 @@
-"""Encodings of text: those that can be recognised, and how to read or convert a file that is not UTF-8."""
+"""Encodings of text: those that can be recognized, and how to read or convert a file that is not UTF-8."""
 
 import codecs
 import re

@@ -1,6 +1,6 @@
 """Files with both sides of every pair: the content of a file chooses its reader, not the ending of its name.
 
-Each format is one entry of `FORMATS`: its name in ``data.format``, how it is recognised, and what opens it.
+Each format is one entry of `FORMATS`: its name in ``data.format``, how it is recognized, and what opens it.
 """
 
 import re
@@ -23,7 +23,7 @@ from seq2seq.corpora.table import TableFile
 from seq2seq.errors import ConfigError, DataError
 
 START = 10_000
-"""Bytes at the beginning of a file by which its format is recognised."""
+"""Bytes at the beginning of a file by which its format is recognized."""
 
 
 OBJECT = re.compile(r'\s*\{\s*("(?:[^"\\]|\\.)*+"\s*(:|$)|\}\s*$|"[^"]*$)')
@@ -31,7 +31,7 @@ OBJECT = re.compile(r'\s*\{\s*("(?:[^"\\]|\\.)*+"\s*(:|$)|\}\s*$|"[^"]*$)')
 
 
 class Start(NamedTuple):
-    """The beginning of a file, by which its format is recognised."""
+    """The beginning of a file, by which its format is recognized."""
 
     file: CorpusFile
     raw: bytes
@@ -186,10 +186,10 @@ FORMATS = [
         lambda file, config: JsonFile(file, *column_names(config)),
     ),
 ]
-"""Formats that are recognised; the first that recognises a file reads it."""
+"""Formats that are recognized; the first that recognizes a file reads it."""
 
 TABLE = Format("table", lambda start: True, _open_table)
-"""Text that no other format recognises."""
+"""Text that no other format recognizes."""
 
 TSV = Format(
     "tsv",

@@ -4,6 +4,7 @@ from seq2seq.corpora.config import DataConfig, Split, without_source
 from seq2seq.corpora.corpus import Corpus, MappedCorpus, Pair, PairSample
 from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
 from seq2seq.corpora.reading import Corpora, read_corpora, read_split
+from seq2seq.errors import ConfigError
 
 
 class TargetSide(MappedCorpus):
@@ -39,6 +40,20 @@ def read_target_split(config: DataConfig, split: Split) -> Corpus | None:
     """
     corpus = read_split(without_source(config), split)
     return None if corpus is None else TargetSide(corpus)
+
+
+def require_split(config: DataConfig, split: Split, language_model: bool = False) -> Corpus:
+    """A split that must exist, found as by `read_split`; for a language model its target side.
+
+    Raises:
+        ConfigError: there is no such split; or as `read_split`.
+        DataError: as `read_split`.
+    """
+    corpus = (read_target_split if language_model else read_split)(config, split)
+    if corpus is None:
+        files = f"data.{split}.target=…" if language_model else f"data.{split}.source=… and .target=…"
+        raise ConfigError(f"there is no {split} set: name one with {files}")
+    return corpus
 
 
 def read_target_corpora(config: DataConfig) -> Corpora:

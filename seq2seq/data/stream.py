@@ -1,6 +1,6 @@
 """The endless stream of training batches: rows in the sampler's order, changed if asked for, and padded.
 
-Subword regularisation (Kudo 2018, https://aclanthology.org/P18-1007) and BPE-dropout (Provilkov et al. 2020,
+Subword regularization (Kudo 2018, https://aclanthology.org/P18-1007) and BPE-dropout (Provilkov et al. 2020,
 https://aclanthology.org/2020.acl-main.170) segment the training text randomly in each epoch. The table stores one
 segmentation of each sentence, whose tokens spell its text, so sentences are segmented again when their batch is made
 and the corpus is stored once. Bidirectional training exchanges source and target of pairs at the same place. The result

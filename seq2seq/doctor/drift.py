@@ -102,19 +102,19 @@ class LengthModel:
         return min(MAX_CORRELATION, float(np.median(best)))
 
 
-class Evidence(Protocol):
-    """What speaks for a lag."""
+class LagModel(Protocol):
+    """The gain of a lag: what it explains better than unrelated lines do."""
 
     def gain(self, lag: int, start: int, stop: int) -> Floats:
         """Return the gain in nats of a lag for source lines ``start`` to ``stop``, [stop - start]; 0 past the ends."""
         ...
 
 
-class Both(NamedTuple):
+class LengthsAndWords(NamedTuple):
     """Lengths and words together."""
 
-    lengths: Evidence
-    words: Evidence
+    lengths: LagModel
+    words: LagModel
 
     def gain(self, lag: int, start: int, stop: int) -> Floats:
         """Return the sum of both gains, [stop - start]."""
@@ -171,7 +171,7 @@ def best_segments(lengths: LengthModel, words: LexicalModel | None, lags: list[i
     count = len(lengths.source)
     if words is None or words.evidence < MIN_EVIDENCE:
         return likeliest_segments(lengths, count, lags)
-    both: Evidence = Both(lengths, words) if lengths.correlation >= MIN_CORRELATION else words
+    both: LagModel = LengthsAndWords(lengths, words) if lengths.correlation >= MIN_CORRELATION else words
     words.fit(_partners(likeliest_segments(both, count, lags), count))
     return likeliest_segments(both, count, lags)
 
@@ -219,7 +219,7 @@ def _finding(reason: Reason, segments: list[Segment]) -> Finding:
     return Finding(reason, np.concatenate(rows), "", np.concatenate(partners), note=note)
 
 
-def likeliest_segments(evidence: Evidence, count: int, tried: list[int]) -> list[Segment]:
+def likeliest_segments(evidence: LagModel, count: int, tried: list[int]) -> list[Segment]:
     """Return the most likely segments of ``count`` lines, in order and without gaps, with the lags that are tried."""
     lags = [*tried, None]
     windows = count // WINDOW
@@ -257,7 +257,7 @@ def _viterbi(gains: Floats) -> npt.NDArray[np.intp]:
     return path
 
 
-def _change_position(evidence: Evidence, before: int | None, after: int | None, low: int, high: int) -> int:
+def _change_position(evidence: LagModel, before: int | None, after: int | None, low: int, high: int) -> int:
     """Return the first pair, between ``low`` and ``high``, that fits the lag ``after`` better than ``before``."""
     gains = [
         np.zeros(high - low, np.float32) if lag is None else evidence.gain(lag, low, high) for lag in (before, after)

@@ -8,7 +8,7 @@ For a source x and its reference y₁ … y_T (y_T is EOS), at position t:
 
 A free run ends at its own EOS. Later positions are excluded from both losses, so that both are means over the same
 positions. The losses are equal at t = 1, and as long as the free run equals the reference; `Position.same` is the share
-of such sentences. The free-running loss also penalises paraphrases and shifts by one token, so it is an upper bound on
+of such sentences. The free-running loss also penalizes paraphrases and shifts by one token, so it is an upper bound on
 the effect of exposure bias.
 
 B sentences, T target positions, P labels of a batch.

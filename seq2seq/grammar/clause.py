@@ -1,6 +1,6 @@
 """The abstract syntax of a sentence, shared by its English and its German form.
 
-`seq2seq.grammar.sampler` draws these structures; `seq2seq.grammar.to_english` and `seq2seq.grammar.to_german` realise
+`seq2seq.grammar.sampler` draws these structures; `seq2seq.grammar.to_english` and `seq2seq.grammar.to_german` realize
 them as text.
 """
 

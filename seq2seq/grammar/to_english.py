@@ -1,4 +1,4 @@
-"""Realises a sentence in English: do-support, agreement, *a* or *an*, particles, relative clauses with stranding."""
+"""Realizes a sentence in English: do-support, agreement, *a* or *an*, particles, relative clauses with stranding."""
 
 from functools import cache
 

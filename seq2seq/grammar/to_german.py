@@ -1,4 +1,4 @@
-"""Realises a sentence in German: the position of the verb and the order of the other elements.
+"""Realizes a sentence in German: the position of the verb and the order of the other elements.
 
 Main clauses have the finite verb second (first in yes/no questions), subordinate and relative clauses last. The order
 of the elements between the two parts of the verb is: subject, object pronouns (accusative, dative), definite objects

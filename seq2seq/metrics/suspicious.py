@@ -100,6 +100,12 @@ def count_outputs(outputs: Iterable[Output]) -> OutputCounts:
     return counts
 
 
+def report_lines(sources: Sequence[str], outputs: Sequence[str], references: Sequence[str]) -> list[str]:
+    """Lines about blank sentences and suspicious translations of a text that some program wrote; empty without any."""
+    counts = count_outputs((source, output, True) for source, output in zip(sources, outputs, strict=True))
+    return [line for line in (blank_report(references, outputs), counts.report()) if line]
+
+
 def is_looping(text: str) -> bool:
     """Whether a text ends in at least four repetitions, 20 characters or more, of at most `LONGEST_UNIT` characters."""
     for end in (text, text.rstrip(" .!?。")):

@@ -1,4 +1,4 @@
-"""Random segmentations: subword regularisation (Kudo 2018) and BPE-dropout (Provilkov et al. 2020).
+"""Random segmentations: subword regularization (Kudo 2018) and BPE-dropout (Provilkov et al. 2020).
 
 SentencePiece samples too, but at least since version 0.2.3 its generator depends on the process as well as the seed, so
 that a run could be neither repeated nor resumed exactly. Sampling is therefore done here, with SentencePiece's

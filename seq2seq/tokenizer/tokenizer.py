@@ -109,7 +109,7 @@ class Tokenizer:
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of token ids as one normalised line, without special tokens except a word-level ``<unk>``.
+        """The text of token ids as one normalized line, without special tokens except a word-level ``<unk>``.
 
         Raises:
             IndexError: an id is outside the vocabulary.

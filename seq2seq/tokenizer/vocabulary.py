@@ -165,7 +165,7 @@ def _sample(sentences: Iterable[str], count: int) -> list[str]:
 
 
 def _split(sentences: Iterable[str], normalization: Normalization) -> Iterator[str]:
-    """The normalised sentences in segments that are short enough for SentencePiece."""
+    """The normalized sentences in segments that are short enough for SentencePiece."""
     for sentence in sentences:
         text = normalize(sentence, normalization)
         for start in range(0, len(text), MAX_CHARACTERS):

@@ -37,10 +37,10 @@ def calls_of(decoder: Decoder) -> Iterator[list[DecoderCall]]:
         handle.remove()
 
 
-class Auxiliary(ABC):
+class AuxiliaryLoss(ABC):
     """Another objective plus a loss that is computed from the decoder's call in its first pass.
 
-    The weight w(u) of that loss falls in a line from ``weight`` at the first update to 0 after ``updates`` updates.
+    The weight w(u) of that loss decreases linearly from ``weight`` at the first update to 0 after ``updates`` updates.
     """
 
     def __init__(self, objective: Objective, weight: float, updates: int) -> None:

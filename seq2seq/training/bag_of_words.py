@@ -17,11 +17,11 @@ from seq2seq.model.decoder import Memory, State
 from seq2seq.system.device import autocast
 from seq2seq.system.precision import Precision
 from seq2seq.tokenizer.tokenizer import EOS
-from seq2seq.training.auxiliary import Auxiliary, DecoderCall
+from seq2seq.training.auxiliary import AuxiliaryLoss, DecoderCall
 from seq2seq.training.loss import Objective
 
 
-class BagOfWords(Auxiliary):
+class BagOfWords(AuxiliaryLoss):
     """Another objective plus the cross entropy of the target's words given the initial state of its first pass.
 
     L = objective - w(u) · Σ log p(word | context), summed over the target tokens without EOS, in any order. The weight

@@ -13,7 +13,7 @@ from torch import Tensor
 from seq2seq.data.batch import Batch
 from seq2seq.data.ibm_model1 import Lexicon
 from seq2seq.model import Network
-from seq2seq.training.auxiliary import Auxiliary, DecoderCall
+from seq2seq.training.auxiliary import AuxiliaryLoss, DecoderCall
 from seq2seq.training.loss import Objective
 
 
@@ -50,7 +50,7 @@ class Links:
         return found_PS / total_P.clamp_min(torch.finfo(torch.float32).tiny).unsqueeze(1)
 
 
-class GuidedAttention(Auxiliary):
+class GuidedAttention(AuxiliaryLoss):
     """Another objective plus the cross entropy between the links and the attention weights of its first pass.
 
     L = objective - w(u) · Σ link · log(attention weight), summed over source positions. The weight w falls in a line

@@ -19,7 +19,7 @@ def test_the_text_has_every_figure():
     assert f"0.0   {bleu.score:.1f} [{bleu.ci95[0]:.1f}, {bleu.ci95[1]:.1f}]" in text
     assert f"BLEU  {bleu.signature}" in text
     assert "p, paired bootstrap (Koehn 2004): bs:30, seed:12345" in text
-    assert "p, approximate randomisation (Riezler & Maxwell 2005): ar:40, seed:12345" in text
+    assert "p, approximate randomization (Riezler & Maxwell 2005): ar:40, seed:12345" in text
     assert "p of the bootstrap is too small for 5 sentences: it needs 20 or more" in text
     assert "words of the references by how often they occur in the references" in text
     assert "system 1 beside system 0: most different sentences" in text

@@ -129,7 +129,7 @@ def test_one_sentence_is_not_significant(kind):
 @pytest.mark.parametrize(("kind", "name"), [("bootstrap", "bs"), ("randomization", "ar")])
 @pytest.mark.parametrize("seed", [None, "7"])
 def test_trials_and_signatures_are_sacrebleus(kind, name, seed, monkeypatch):
-    """Where no difference is a tie, the randomisation test is sacreBLEU's to the last digit; its bootstrap is not."""
+    """Where no difference is a tie, the randomization test is sacreBLEU's to the last digit; its bootstrap is not."""
     monkeypatch.delenv("SACREBLEU_SEED", raising=False)
     if seed is not None:
         monkeypatch.setenv("SACREBLEU_SEED", seed)

@@ -50,7 +50,7 @@ def trains(recipe, folder, row) -> bool:
     if outcome.code:
         assert outcome.err.splitlines()[-1].startswith("error: "), (arguments, outcome.err)
         assert "Traceback" not in outcome.err, (arguments, outcome.err)
-        diverged = "training has diverged" in outcome.err  # such as layer normalisation over units that dropout zeroes
+        diverged = "training has diverged" in outcome.err  # such as layer normalization over units that dropout zeroes
         filtered = "raise data.filters.max_length and data.filters.max_ratio" in outcome.err  # depends on token counts
         assert diverged or filtered or not folder.exists(), (arguments, outcome.err)
         return diverged or filtered

@@ -64,7 +64,7 @@ def test_lines_are_those_of_the_usual_reader(tmp_path_factory, data, compressed)
     path.write_bytes(gzip.compress(data) if compressed else data)
     try:
         lines = read_whole(TextFiles(path, path)).source
-    except DataError as error:  # recognised as UTF-16, an archive, …
+    except DataError as error:  # recognized as UTF-16, an archive, …
         with pytest.raises(DataError, match=re.escape(str(error))):
             list(read_lines(path, setting="data.encoding"))
         return

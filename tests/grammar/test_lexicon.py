@@ -35,6 +35,6 @@ def test_verbs_have_a_past_and_negated_modals_have_a_translation():
     assert all(bool(modal.denied) == bool(modal.german_denied) for modal in MODALS)
 
 
-def test_only_german_nouns_are_capitalised():
+def test_only_german_nouns_are_capitalized():
     assert all(noun.german[0].isupper() for noun in NOUNS)
     assert all(word.german[0].islower() for word in (*ADJECTIVES, *VERBS))

@@ -224,7 +224,7 @@ def test_a_fused_translation_does_not_depend_on_its_batch(runs, language_model, 
 
 
 def test_language_model_probabilities_are_not_renormalized_over_the_shortlist(runs, language_model):
-    """Renormalised over the shortlist, it would be nats per sentence higher."""
+    """Renormalized over the shortlist, it would be nats per sentence higher."""
     loaded, other = load_run(runs["twin"]), load_run(language_model)
     target, own = loaded.tokenizers.target, Member.prepare(loaded.network, loaded.tokenizers, CPU)
     beside = Member.prepare(other.network, other.tokenizers, CPU)

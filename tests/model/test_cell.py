@@ -342,7 +342,7 @@ def test_scaling_the_weights_of_one_gate_changes_nothing():
         for weight in lstm.weights():
             weight[:4].mul_(3)  # the input gate's
     after, _ = lstm.step(inputs, state)
-    # The tolerance allows for the epsilon of layer normalisation.
+    # The tolerance allows for the epsilon of layer normalization.
     torch.testing.assert_close(after.hidden_NH, before.hidden_NH, rtol=0, atol=1e-4)
 
 

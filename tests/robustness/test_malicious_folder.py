@@ -17,7 +17,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from seq2seq.comparison.systems import Common, read_systems
+from seq2seq.comparison.systems import ComparisonKey, read_systems
 from seq2seq.config.printing import printed_log, safe_terminal
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import DataConfig
@@ -386,7 +386,7 @@ def test_scores_of_the_wrong_types_are_one_line(run, name, value):
     def comparison_error(entry: dict[str, object]) -> str:
         (run / "scores.json").write_text(json.dumps({"test": entry}))
         with pytest.raises(Seq2SeqError) as error:
-            read_systems([str(run)], Common("r", 1, {"bleu": "s"}, "test", "beam"))
+            read_systems([str(run)], ComparisonKey("r", 1, {"bleu": "s"}, "test", "beam"))
         assert "\n" not in str(error.value)
         return str(error.value)
 

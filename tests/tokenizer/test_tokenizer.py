@@ -69,7 +69,7 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
         (" \u2028 ", ""),
     ],
 )
-def test_normalisation(text: str, expected: str) -> None:
+def test_normalization(text: str, expected: str) -> None:
     assert normalize(text) == expected
 
 

@@ -1,4 +1,4 @@
-"""Recognise the files of other programs by their content."""
+"""Recognize the files of other programs by their content."""
 
 import re
 from contextlib import suppress
