@@ -78,7 +78,7 @@ class Network(nn.Module):
     def encode(self, source_BS: Tensor, lengths_B: Tensor, kept_BS1: Tensor | None = None) -> tuple[Memory, State]:
         """Encode right-padded source tokens (ids; every length >= 1) into the decoder's memory and initial state.
 
-        ``kept_BS1`` multiplies the embeddings: see `Cutoff`.
+        ``kept_BS1`` multiplies the embeddings, and tokens with 0 cannot be copied: see `Cutoff`.
         """
         if self.encoder is None or self.bridge is None or self.source_embedding is None:
             return self._empty_memory(source_BS.size(0))
@@ -87,7 +87,7 @@ class Network(nn.Module):
         hidden_LBH, cell_LBH = self.bridge(encoded.hidden, encoded.cell)
         attention = self.decoder.attention
         memory = None if attention is None else attention.memory(encoded.states_BSD, encoded.padding_BS)
-        copies = None if self.pointer is None else self.pointer.memory(source_BS)
+        copies = None if self.pointer is None else self.pointer.memory(source_BS, kept_BS1)
         return Memory(encoded.hidden[-1], memory, copies), self.decoder.start(hidden_LBH, cell_LBH, memory)
 
     def _empty_memory(self, sentences: int) -> tuple[Memory, State]:

@@ -101,9 +101,13 @@ class Pointer(nn.Module):
         self.gate = nn.Linear(feature_size, 1)
         self.register_buffer("copies_X", copies_X, persistent=False)
 
-    def memory(self, source_BS: Tensor) -> CopyMemory:
-        """What source tokens (ids, padded) can copy. Padding may be any token: its attention weight is zero."""
-        return CopyMemory.of(self.copies_X[source_BS])
+    def memory(self, source_BS: Tensor, kept_BS1: Tensor | None = None) -> CopyMemory:
+        """What source tokens (ids, padded) can copy. Padding may be any token: its attention weight is zero.
+
+        ``kept_BS1`` is 0 for tokens that are removed from the input (`Cutoff`): they cannot be copied either.
+        """
+        copies_BS = self.copies_X[source_BS]
+        return CopyMemory.of(copies_BS if kept_BS1 is None else copies_BS.masked_fill(kept_BS1.squeeze(2) == 0, -1))
 
     def gate_logits(self, features_PF: Tensor) -> Tensor:
         """The gate (P, 1) before its sigmoid, float64, which autocast does not round."""

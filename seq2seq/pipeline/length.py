@@ -8,14 +8,15 @@ from seq2seq.data.batch_sampler import BatchSampler
 from seq2seq.errors import ConfigError, counted
 from seq2seq.evaluation.validation import Validator
 from seq2seq.model import Network
-from seq2seq.pipeline.stream import batches_of, training_stream
+from seq2seq.pipeline.stream import training_stream
 from seq2seq.pipeline.text import Batches, Texts
 from seq2seq.system.device import processor
+from seq2seq.training.batch_counts import BatchCounts
 from seq2seq.training.duration import expectation, fitted, measure
 from seq2seq.training.loss import Objective
 
 
-def within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainConfig, list[str]]:
+def within_epochs(config: TrainConfig, sampler: BatchSampler, counts: BatchCounts) -> tuple[TrainConfig, list[str]]:
     """The settings with the number of updates that both bounds allow, and a line about it if epochs are bounded.
 
     Raises:
@@ -24,8 +25,8 @@ def within_epochs(config: TrainConfig, sampler: BatchSampler) -> tuple[TrainConf
     epochs, updates = config.training.epochs, config.training.updates
     if epochs is None:
         return config, []
-    batches = sampler.batches_in(epochs, at_most=batches_of(config, updates))
-    bound = -(-batches // batches_of(config, 1))  # the last update may take batches of the next epoch
+    batches = sampler.batches_in(epochs, at_most=counts.taken(updates))
+    bound = counts.updates(batches)  # the last update may take batches of the next epoch
     if bound == updates:
         return config, [
             f"training.updates={updates} ends training, not training.epochs={epochs}, which takes as long or longer"
@@ -43,6 +44,7 @@ def within_time(
     network: Network,
     texts: Texts,
     batches: Batches,
+    counts: BatchCounts,
     objective: Objective,
     validate: Validator,
 ) -> tuple[TrainConfig, str]:
@@ -51,7 +53,7 @@ def within_time(
     Args:
         network: on its device; its weights change.
         validate: the validator of the run, unchanged.
-        config, texts, batches, objective: as in training.
+        config, texts, batches, counts, objective: as in training.
 
     Raises:
         ConfigError: a schedule is longer than these updates.
@@ -60,7 +62,7 @@ def within_time(
     ratio = batches.validation.target_lengths.sum() / max(1, batches.validation.source_lengths.sum())
     probe.search = replace(validate.search, max_length_ratio=float(min(100.0, ratio)), max_length_offset=0)
     whole = replace(config, training=replace(config.training, curriculum=0.0))  # updates of all lengths
-    stream = training_stream(whole, texts, batches, batches.sampler)
+    stream = training_stream(whole, texts, batches, batches.sampler, counts)
     speed = measure(network, stream, objective, lambda: probe(network.eval(), 0), config, validate.precision)
     config = fitted(config, speed)
     config.check_length(config.training.updates)

@@ -1,27 +1,44 @@
 """The order in which a run trains on its batches."""
 
+from pathlib import Path
+
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.data.batch_sampler import BatchSampler, Curriculum, StreamPosition
 from seq2seq.data.stream import BatchStream, BothDirections, Rows, SubwordResampler, batch_stream
 from seq2seq.pipeline.text import Batches, Texts, batch_sampler
 from seq2seq.system.processes import rank, world_size
+from seq2seq.training.batch_counts import BatchCounts
+from seq2seq.training.checkpoints import Checkpoints
+from seq2seq.training.progress import Progress
 
 
-def training_sampler(config: TrainConfig, batches: Batches) -> BatchSampler:
+def batch_counts(config: TrainConfig, folder: Path) -> BatchCounts:
+    """How many batches the updates of a run have taken, and those after its last state take."""
+    count = config.training.accumulate * world_size()
+    try:
+        saved = Progress.from_dict(Checkpoints(folder / "checkpoints").progress() or {})
+    except (ValueError, LookupError, TypeError, AttributeError):  # no state, or one that the trainer refuses
+        return BatchCounts(((0, count),))
+    return saved.batch_counts(count).resumed(saved.update, count)
+
+
+def training_sampler(config: TrainConfig, batches: Batches, counts: BatchCounts) -> BatchSampler:
     """The sampler of training, which begins with short pairs if that is set."""
     length = config.training.curriculum_updates
     if length == 0:
         return batches.sampler
-    curriculum = Curriculum(config.training.curriculum_start, batches_of(config, length))
+    curriculum = Curriculum(config.training.curriculum_start, counts.taken(length))
     return batch_sampler(config, batches.table, curriculum)
 
 
-def training_stream(config: TrainConfig, texts: Texts, batches: Batches, sampler: BatchSampler) -> BatchStream:
+def training_stream(
+    config: TrainConfig, texts: Texts, batches: Batches, sampler: BatchSampler, counts: BatchCounts
+) -> BatchStream:
     """The batches of this process: of both directions first, if that is set."""
     tokenizers = batches.tokenizers
 
     def after(updates: int) -> StreamPosition:
-        return sampler.position_after(batches_of(config, updates))
+        return sampler.position_after(counts.taken(updates))
 
     share, updates = config.tokenizer.sampling_until, config.training.bidirectional_updates
     until = after(round(share * config.training.updates)) if share < 1 else None
@@ -33,8 +50,3 @@ def training_stream(config: TrainConfig, texts: Texts, batches: Batches, sampler
         return resample(both(rows, position), position)
 
     return batch_stream(batches.table, sampler, transform, rank(), world_size())
-
-
-def batches_of(config: TrainConfig, updates: int) -> int:
-    """Number of batches that all processes together take for some updates."""
-    return updates * config.training.accumulate * world_size()

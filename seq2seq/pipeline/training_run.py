@@ -16,7 +16,7 @@ from seq2seq.model import AttentionKind, Network, slow_path_warnings
 from seq2seq.pipeline.length import within_epochs, within_time
 from seq2seq.pipeline.links import guiding_links, lexicon
 from seq2seq.pipeline.network import initial_network
-from seq2seq.pipeline.stream import batches_of, training_sampler, training_stream
+from seq2seq.pipeline.stream import batch_counts, training_sampler, training_stream
 from seq2seq.pipeline.text import Batches, Texts, encode, read_texts
 from seq2seq.run.card import write_card
 from seq2seq.run.folder import RunFolder
@@ -81,25 +81,26 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
             tokenizers = prepare_tokenizers(folder, texts.tokenizer, texts.train, texts.tags, shared, cache)
             network, notes = initial_network(config, tokenizers, frozen)
             batches = encode(config, texts, tokenizers, cache)
-            within_epochs(config, batches.sampler)  # refuses before the folder belongs to the run
+            counts = batch_counts(config, folder)
+            within_epochs(config, batches.sampler, counts)  # refuses before the folder belongs to the run
     kept.open()
     validate = _validator(config, texts, batches, precision)
     links = guiding_links(config, folder, texts, batches, device)
     if not measured:
         objective = _objective(config, tokenizers, precision, links)
-        config, expected = within_time(config, network.to(device), texts, batches, objective, validate)
+        config, expected = within_time(config, network.to(device), texts, batches, counts, objective, validate)
         network, _ = initial_network(config, tokenizers, frozen)  # the bits of a run that measures nothing
         notes.append(expected)
         if is_first():
             write_settings(folder, config, frozen, files)
-    config, length = within_epochs(config, batches.sampler)
+    config, length = within_epochs(config, batches.sampler, counts)
     where = f"on {device} in {precision}{_processes()}, {counted(threads, 'thread')}"
     slow = slow_path_warnings(config.model, device.type == "cpu" and precision is not Precision.float32)
     _report(config, network, batches, [*notes, *slow, *length], where)
-    sampler = training_sampler(config, batches)
+    sampler = training_sampler(config, batches, counts)
     Trainer(
         network,
-        training_stream(config, texts, batches, sampler),
+        training_stream(config, texts, batches, sampler, counts),
         validate if on_validation is None else _reporting(validate, on_validation),
         folder,
         config=config.training,
@@ -109,7 +110,8 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
         seed=config.seed,
         device=device,
         start=_start_weights(start, vocabulary, tokenizers),
-        place=(lambda update: sampler.position_after(batches_of(config, update))) if sampler.longest else None,
+        place=(lambda update: sampler.position_after(counts.taken(update))) if sampler.longest else None,
+        counts=counts,
         logger=config.logger.build(folder, _flat(config)),
         samples=lambda: validate.samples,
         metadata=RunFolder.open(folder).metadata(tokenizers),

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from seq2seq.data.batch_sampler import StreamPosition
+from seq2seq.training.batch_counts import BatchCounts
 from seq2seq.training.config import Average, Criterion
 
 
@@ -90,6 +91,12 @@ class Progress:
     """Validation of model.safetensors if it is an average; None if it is one checkpoint."""
     records: list[dict[str, Any]] = field(default_factory=list)
     """The records of metrics.jsonl."""
+    batches_per_update: list[tuple[int, int]] = field(default_factory=list)
+    """`BatchCounts.changes`; empty if the state is from before they were saved."""
+
+    def batch_counts(self, count: int) -> BatchCounts:
+        """How many batches updates have taken; ``count`` each if that was not saved."""
+        return BatchCounts(tuple(self.batches_per_update) or ((0, count),))
 
     def best(self, criterion: Criterion) -> Validation | None:
         """The best validation so far: highest score, then lowest loss, then earliest."""
@@ -178,6 +185,7 @@ class Progress:
         """Convert to numbers and lists, so that loading executes nothing."""
         return asdict(self) | {
             "place": list(self.place),
+            "batches_per_update": [list(change) for change in self.batches_per_update],
             "validations": [list(item) for item in self.validations],
             "average": None if self.average is None else list(self.average),
         }
@@ -192,7 +200,8 @@ class Progress:
         validations = [Validation(*item) for item in values["validations"]]
         window = Window(**values["window"])
         average = None if values.get("average") is None else Validation(*values["average"])
-        newer = values.get("model", []), average, values.get("records", [])  # older versions did not save these
+        counts = [(update, count) for update, count in values.get("batches_per_update", [])]
+        newer = values.get("model", []), average, values.get("records", []), counts  # older versions lack these
         position = StreamPosition(*values["place"])
         progress = cls(values["update"], position, validations, window, values["settled"], *newer)
         progress._check_types()
@@ -220,6 +229,7 @@ class Progress:
             raise ValueError("a name is not a string")
         if not all(type(count) is int and 0 <= count < 2**53 for count in counts):
             raise ValueError("a count is not an integer")
+        BatchCounts(tuple(self.batches_per_update)).check()
         if not all(type(value) is float or (type(value) is int and abs(value) < 2**53) for value in measures):
             raise ValueError("a measurement is not a number")
 

@@ -21,6 +21,7 @@ from seq2seq.run.metadata import check_metadata
 from seq2seq.system.device import resolve_precision
 from seq2seq.system.precision import Precision
 from seq2seq.system.processes import barrier, is_first, max_over_processes
+from seq2seq.training.batch_counts import BatchCounts
 from seq2seq.training.checkpoints import Checkpoints, damaged
 from seq2seq.training.config import TrainingConfig, seconds_allowed
 from seq2seq.training.interrupt import Interrupted, InterruptFlag
@@ -59,6 +60,7 @@ class Trainer:
         device: torch.device,
         start: Callable[[Network], None] | None = None,
         place: Callable[[int], StreamPosition] | None = None,
+        counts: BatchCounts | None = None,
         logger: Logger | None = None,
         samples: Callable[[], Sequence[Sample]] = tuple,
         metadata: Mapping[str, str] | None = None,
@@ -79,6 +81,7 @@ class Trainer:
             start: sets the initial weights of a new run; not called when a run is resumed.
             place: the position in the stream after a number of updates, of a stream whose epochs depend on the number
                 of all updates, which may have changed; None: the saved position.
+            counts: how many batches updates take, saved with the progress.
             logger: receives measurements, besides metrics.jsonl.
             samples: returns translations of the last validation.
             metadata: of the weights, written into each file of them.
@@ -110,6 +113,8 @@ class Trainer:
         self.progress = Progress() if state is None else self._resume(state)
         if place is not None:
             self.progress.place = place(self.progress.update)
+        if counts is not None:
+            self.progress.batches_per_update = [*counts.changes]
 
     def fit(self) -> Progress:
         """Train to the end and write model.safetensors: the best weights, or their average if that is better.

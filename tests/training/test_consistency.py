@@ -177,7 +177,10 @@ POINTER = next(config for config in ARRANGEMENTS if config.copy is CopyKind.poin
 
 @pytest.mark.parametrize("config", [*SAMPLES[:2], POINTER], ids=["separate", "tied", "pointer"])
 def test_simcut_and_its_gradients_are_those_of_the_definition(config):
-    """The reference multiplies the embeddings in hooks, in two passes in float64; no dropout."""
+    """The reference multiplies the embeddings in hooks, in two passes in float64; no dropout.
+
+    Its pointer sees a token that cannot be copied in place of those that are cut.
+    """
     network = random_network(replace(config, dropout=0.0), 3, dtype=torch.float64).train()
     torch.manual_seed(4)
     cutoff = token_cutoff(BATCH, 0.4)
@@ -189,7 +192,12 @@ def test_simcut_and_its_gradients_are_those_of_the_definition(config):
         table.register_forward_hook(lambda _, inputs, output: output * kept[inputs[0].data_ptr()])
         for table in {table for table, _ in tables}
     ]
-    cut_PV = network(*BATCH[:-1])
+    with pytest.MonkeyPatch.context() as patch:
+        if network.pointer is not None:
+            memory, removed_BS = network.pointer.memory, cutoff.source_BS1.squeeze(2) == 0
+            never = int((network.pointer.copies_X < 0).nonzero()[0])
+            patch.setattr(network.pointer, "memory", lambda ids, _: memory(ids.masked_fill(removed_BS, never)))
+        cut_PV = network(*BATCH[:-1])
     for hook in hooks:
         hook.remove()
     nll = torch.nn.functional.cross_entropy(plain_PV, BATCH.labels_P, label_smoothing=0.1, reduction="sum")
@@ -205,6 +213,20 @@ def test_simcut_and_its_gradients_are_those_of_the_definition(config):
         torch.autograd.grad(loss.objective, list(network.parameters())), expected_gradients, strict=True
     ):
         assert torch.allclose(actual, wanted, atol=1e-4 * max(1.0, float(wanted.abs().max())))
+
+
+def test_a_pass_does_not_depend_on_the_tokens_that_are_cut():
+    network = random_network(replace(POINTER, dropout=0.0), 3, dtype=torch.float64)
+    torch.manual_seed(4)
+    cutoff = token_cutoff(BATCH, 0.4)
+    other_BS, other_BT = (
+        torch.where(kept.squeeze(2) == 0, ids.roll(1, 0), ids)
+        for ids, kept in zip((BATCH.source_BS, BATCH.target_BT), cutoff, strict=True)
+    )
+    assert not torch.equal(other_BS, BATCH.source_BS)
+    cut_PV = network(*BATCH[:-1], cutoff)
+    assert torch.equal(cut_PV, network(other_BS, BATCH.source_lengths_B, other_BT, BATCH.positions_P, cutoff))
+    assert not torch.equal(cut_PV, network(*BATCH[:-1]))
 
 
 def test_with_recurrent_dropout_only_the_second_pass_is_cut():
