@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 
 from seq2seq.analysis.config import POSITIONS
 from seq2seq.analysis.replay import TeacherForcedBatch
-from seq2seq.model import Direction, Network
+from seq2seq.model import ModelConfig, Network
 from seq2seq.model.network import shared_copy
 
 
@@ -87,9 +87,8 @@ class GradientSums:
             if not real:
                 continue
             if source and source[0] is not None:
-                direction = self._network.config.encoder.direction
                 for token, norm in enumerate(source[0][row, :length].tolist()):
-                    self._add("source", encoder_steps(direction, token, length) + position, norm)
+                    self._add("source", encoder_steps(self._network.config, token, length) + position, norm)
             if target_BT is not None:
                 for token, norm in enumerate(target_BT[row, : position + 1].tolist()):
                     self._add("target", position - token, norm)
@@ -122,13 +121,13 @@ def without_cudnn() -> Iterator[None]:
         torch.backends.cudnn.enabled = before
 
 
-def encoder_steps(direction: Direction, position: int, length: int) -> int:
-    """Return the recurrent steps from a source position to the encoder's last state, by the shorter direction.
+def encoder_steps(config: ModelConfig, position: int, length: int) -> int:
+    """Return the fewest recurrent steps from a source position to a last state that the decoder starts from.
 
     Attention, and summaries other than the last state, have shorter paths: then gradients need not fall with distance.
     """
-    steps = {Direction.forward: length - 1 - position, Direction.reversed: position}
-    return steps.get(direction, min(steps.values()))
+    forward, backward = zip(*map(config.encoder.direction.reads, config.bridged_layers), strict=True)
+    return min(([length - 1 - position] if any(forward) else []) + ([position] if any(backward) else []))
 
 
 def evenly_spaced(length: int, count: int) -> list[int]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from seq2seq.analysis.replay import CellLocation, LayerRecord
+from seq2seq.analysis.replay import CellDirection, CellLocation, LayerRecord
 
 PROPERTIES = {
     "position": "tokens read so far",
@@ -22,6 +22,7 @@ PROPERTIES = {
     "between_commas": "1 after an odd number of commas since the last . ! ? ; or :, else 0",
 }
 OPENING, CLOSING, QUOTES, STOPS = "([{", ")]}", '"„“”«»', ".!?;:"
+MIRRORED = str.maketrans(OPENING + CLOSING, CLOSING + OPENING)
 
 
 class TrackingUnit(NamedTuple):
@@ -33,11 +34,14 @@ class TrackingUnit(NamedTuple):
     """Pearson correlation over all positions of the corpus, in [-1, 1]."""
 
 
-def token_properties(tokens: Sequence[str]) -> list[list[float]]:
-    """Return one row per token and one column per entry of `PROPERTIES`, each as it is after the token.
+def token_properties(tokens: Sequence[str], direction: CellDirection = CellDirection.forward) -> list[list[float]]:
+    """Return one row per token and one column per entry of `PROPERTIES`, each as it is after the token has been read.
 
     A quotation mark opens if none is open and closes otherwise: German closes with the mark that English opens with.
+    For a cell that reads from the end, a closing bracket opens.
     """
+    if direction is CellDirection.reversed:
+        return token_properties([token[::-1].translate(MIRRORED) for token in reversed(tokens)])[::-1]
     rows, depth, quoted, commas = [], 0, False, 0
     for position, token in enumerate(tokens, 1):
         for letter in token:
@@ -87,7 +91,7 @@ class Tracking:
 
     def add(self, layer: LayerRecord, real_BT: Tensor, tokens: Sequence[Sequence[str]]) -> None:
         """Add the states of one cell at real positions, and the tokens that it reads there, row by row."""
-        rows = [row for sentence in tokens for row in token_properties(sentence)]
+        rows = [row for sentence in tokens for row in token_properties(sentence, layer.location.direction)]
         moments = Moments.of(layer.recurrent_state[real_BT].cpu(), torch.tensor(rows))
         before = self._moments.get(layer.location)
         self._moments[layer.location] = moments if before is None else before.plus(moments)

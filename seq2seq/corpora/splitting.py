@@ -153,7 +153,9 @@ def _assign(corpus: Corpus, sizes: list[float] | None, seed: int) -> Assignment:
         while len(_ASSIGNMENTS) >= 4:
             _ASSIGNMENTS.pop(next(iter(_ASSIGNMENTS)))
         pairs = list(corpus)
-        filled = np.array([not any(map(is_blank, pair[corpus.monolingual :])) for pair in pairs], np.bool_)
+        if corpus.monolingual:  # empty sources are no copies of each other
+            pairs = [Pair(target, target) for _, target in pairs]
+        filled = np.array([not any(map(is_blank, pair)) for pair in pairs], np.bool_)
         if pairs and not filled.any():
             raise DataError(f"{corpus.name}: every pair has a blank side: check the columns or the file")
         try:

@@ -6,17 +6,16 @@ not trained on such points, so nothing guarantees that they decode to sentences.
 B mixtures, D width of an encoder layer.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from sacrebleu.metrics.chrf import CHRF
 from torch import Tensor
 
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.figures.systems import System
 from seq2seq.inference import NetworkStepper
 from seq2seq.inference.stepper import StepperState
+from seq2seq.metrics.similarity import Similarity
 from seq2seq.model import AttentionKind, Network
 from seq2seq.model.decoder import Memory, State
 from seq2seq.search import beam_search
@@ -109,14 +108,16 @@ def interpolate(system: System, first: str, second: str, steps: int, beam_size: 
     share_B = torch.linspace(0, 1, steps, dtype=torch.float64, device=member.device)
     memory, state = mixed_contexts(system.network, *sources, share_B)
     # The length limits are interpolated too, so that the ends have those of their own sentence.
-    lengths_B = _interpolated(sources.lengths_B.double().unsqueeze(1), share_B).ceil().long().squeeze(1)
+    exact_B = _interpolated(sources.lengths_B.double().unsqueeze(1), share_B).squeeze(1)
+    lengths_B = (exact_B - 1e-9).ceil().long()  # whole numbers are rounded up in their last bit
     stepper = NetworkStepper(
         system.network, member.decoder, sources.source_BS[:1].expand(steps, -1), lengths_B, BOS, EOS
     )
     config = translator.search.beam(beam_size or translator.search.beam_size)
     best = [ranked[0] for ranked in beam_search(MixtureStepper(stepper, memory, state), config)]
     texts = [decode(translator.ensemble, hypothesis) for hypothesis in best]
-    to_first, to_second = (_chrf(texts, end) for end in (texts[0], texts[-1]))
+    chrf = Similarity("chrf")
+    to_first, to_second = ([100 * value for value in chrf(texts, end)] for end in (texts[0], texts[-1]))
     mixtures = zip(
         share_B.tolist(), texts, (hypothesis.log_probability for hypothesis in best), to_first, to_second, strict=True
     )
@@ -139,11 +140,4 @@ def mixed_contexts(network: Network, source_BS: Tensor, lengths_B: Tensor, share
 
 
 def _interpolated(ends_2D: Tensor, share_B: Tensor) -> Tensor:
-    share_B1 = share_B.to(ends_2D.dtype).unsqueeze(1)
-    return (1 - share_B1) * ends_2D[0] + share_B1 * ends_2D[1]
-
-
-def _chrf(texts: Sequence[str], end: str) -> list[float]:
-    """chrF of each text against another; equal texts score 100, even if empty."""
-    metric = CHRF()
-    return [100.0 if text == end else float(metric.sentence_score(text, [end]).score) for text in texts]
+    return torch.lerp(ends_2D[0], ends_2D[1], share_B.to(ends_2D.dtype).unsqueeze(1))

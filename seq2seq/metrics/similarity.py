@@ -10,7 +10,7 @@ from seq2seq.metrics.score import sentence_bleu
 
 
 class Similarity:
-    """sacreBLEU's sentence score, scaled to 0 … 1.
+    """sacreBLEU's sentence score, scaled to 0 … 1; equal texts have 1, even if they are empty.
 
     BLEU is that of `sacrebleu.sentence_bleu`: exponential smoothing and effective order (Chen & Cherry 2014).
 
@@ -26,7 +26,7 @@ class Similarity:
         """Return one score per hypothesis; equal texts are scored once."""
         texts = list(dict.fromkeys(hypotheses))
         scores = dict(zip(texts, sentence_scores(self.metric, texts, reference), strict=True))
-        return [scores[text] / 100 for text in hypotheses]
+        return [1.0 if text == reference else min(1.0, scores[text] / 100) for text in hypotheses]
 
 
 def expected_utilities(texts: Sequence[str], similarity: Similarity) -> dict[str, float]:

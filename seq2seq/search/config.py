@@ -80,7 +80,10 @@ class SearchConfig(Settings):
     )
     groups: int | None = setting(None, "diverse beam: number of groups; null: one per hypothesis", at_least=1)
     diversity_strength: float = setting(
-        0.5, "diverse beam: penalty (nats) per hypothesis of earlier groups that chose this token", at_least=0
+        0.5,
+        "diverse beam: penalty (nats) per hypothesis of earlier groups that chose this token",
+        at_least=0,
+        at_most=1_000,
     )
     temperature: float = setting(
         1.0, "sampling: p ** (1 / temperature); below 1 favors probable tokens", **TEMPERATURES

@@ -25,6 +25,31 @@ def test_properties_of_example_sentences():
     assert columns([",", "a", ".", "b"])["between_commas"] == [1, 1, 0, 0]
 
 
+def test_a_cell_that_reads_from_the_end_has_read_what_follows():
+    tokens = [",", "a", "(", "b", ")", ".", "c", ","]
+    rows = token_properties(tokens, CellDirection.reversed)
+    values = dict(zip(PROPERTIES, map(list, zip(*rows, strict=True)), strict=True))
+    assert values["position"] == [*range(8, 0, -1)]
+    assert values["remaining"] == [*range(8)]
+    assert values["enclosed"] == [0, 0, 0, 1, 1, 0, 0, 0]
+    assert values["between_commas"] == [1, 0, 0, 0, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("direction", CellDirection)
+def test_a_unit_that_counts_what_its_cell_has_read_tracks_the_position(direction):
+    lengths, tracking = [3, 5, 8, 12], Tracking()
+    state_BTH, real_BT = torch.zeros(4, 12, 2), torch.arange(12) < torch.tensor(lengths).unsqueeze(1)
+    for row, length in enumerate(lengths):
+        read = torch.arange(1.0, length + 1)
+        state_BTH[row, :length, 0] = read if direction is CellDirection.forward else read.flip(0)
+    location = CellLocation(Side.encoder, 1, direction)
+    tracking.add(LayerRecord(location, {}, state_BTH, None), real_BT, [["x"] * length for length in lengths])
+    [best] = tracking.best(1)["position"]
+    assert (best.unit, best.correlation) == (0, pytest.approx(1))
+    [best] = tracking.best(1)["remaining"]
+    assert best.correlation < 0.9
+
+
 def test_correlations_are_pearsons_for_any_batches():
     states, targets = torch.randn(30, 3) + 5, torch.rand(30, 2)
     moments = Moments.of(states[:7], targets[:7]).plus(Moments.of(states[7:], targets[7:]))

@@ -1,6 +1,7 @@
 """Gradient norms by distance equal those that autograd gives position by position."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -19,10 +20,28 @@ FORWARD = ModelConfig(
 )
 
 
-def test_encoder_steps_count_to_the_last_state():
-    assert [encoder_steps(Direction.forward, token, 4) for token in range(4)] == [3, 2, 1, 0]
-    assert [encoder_steps(Direction.reversed, token, 4) for token in range(4)] == [0, 1, 2, 3]
-    assert [encoder_steps(Direction.bidirectional, token, 4) for token in range(4)] == [0, 1, 1, 0]
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize(("layers", "decoder_layers"), [(1, 1), (2, 1), (2, 2), (3, 1), (3, 2)])
+def test_encoder_steps_are_those_of_the_shortest_path(direction, layers, decoder_layers):
+    """Compared with a search through the graph of all states, in which a step within a layer costs 1."""
+    length, encoder = 5, EncoderConfig(size=3, layers=layers, direction=direction)
+    config = replace(FORWARD, encoder=encoder, decoder=DecoderConfig(size=3, layers=decoder_layers))
+    moves = [
+        [step for step, reads in zip((1, -1), direction.reads(layer), strict=True) if reads] for layer in range(layers)
+    ]
+    last = {(layer, step, length - 1 if step == 1 else 0) for layer in config.bridged_layers for step in moves[layer]}
+    for position in range(length):
+        reached, steps = {(0, step, position) for step in moves[0]}, 0
+        while True:
+            for layer in range(1, layers):
+                reached |= {
+                    (layer, step, at) for below, _, at in reached if below == layer - 1 for step in moves[layer]
+                }
+            if reached & last:
+                break
+            reached |= {(layer, step, at + step) for layer, step, at in reached if 0 <= at + step < length}
+            steps += 1
+        assert encoder_steps(config, position, length) == steps
 
 
 def test_positions_are_evenly_spaced_and_include_the_last():
@@ -58,7 +77,7 @@ def test_norms_of_a_batch_equal_those_of_single_sentences(config):
             source, target = torch.autograd.grad(loss, leaves)
             length = int(lengths_B[0])
             for token in range(length):
-                distance = encoder_steps(config.encoder.direction, token, length) + position
+                distance = encoder_steps(config, token, length) + position
                 expected.setdefault(("source", distance), []).append(float(source[0, token].norm()))
             for token in range(position + 1):
                 expected.setdefault(("target", position - token), []).append(float(target[0, token].norm()))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from seq2seq.config.hydra import compose_train
 from seq2seq.corpora.config import DataConfig, Split, SplitConfig
 from seq2seq.corpora.corpus import Corpus, Pair
+from seq2seq.corpora.monolingual import TargetSide
 from seq2seq.corpora.near_copies import group_pairs, normalized
 from seq2seq.corpora.reading import names_corpus, read_corpora, read_split, split_file
 from seq2seq.corpora.splitting import split_groups, wanted_pairs, write_sets
@@ -42,6 +43,13 @@ def test_pairs_are_split_by_the_seed_and_none_is_lost(count, held_out):
         assert list(corpus.split(seed=2).test) != test
         assert split.test.fingerprint != corpus.split(seed=2).test.fingerprint
     assert len({part.fingerprint for part in split}) == 3
+
+
+def test_monolingual_text_is_split_by_its_sentences():
+    pairs = different_pairs(50)
+    parts = [list(part) for part in TargetSide(Corpus.from_pairs("words", pairs)).split(10, 10)]
+    assert [len(part) for part in parts] == [30, 10, 10]
+    assert sorted(pair for part in parts for pair in part) == sorted(Pair("", pair.target) for pair in pairs)
 
 
 def test_pairs_with_a_blank_side_are_in_no_set():

@@ -16,8 +16,20 @@ def test_expected_utility_is_the_mean_similarity_to_all_samples(samples):
     utilities = expected_utilities(samples, Similarity("chrf"))
     assert list(utilities) == list(dict.fromkeys(samples))
     for text, utility in utilities.items():
-        by_hand = [sacrebleu.sentence_chrf(text, [reference]).score / 100 for reference in samples]
+        by_hand = [
+            1.0 if text == reference else sacrebleu.sentence_chrf(text, [reference]).score / 100
+            for reference in samples
+        ]
         assert utility == pytest.approx(sum(by_hand) / len(samples))
+
+
+@pytest.mark.parametrize("metric", ["bleu", "chrf"])
+def test_equal_texts_are_most_similar_even_if_empty(metric):
+    similarity = Similarity(metric)
+    for text in ("", " ", "Ja.", "Das ist ein langer Satz mit vielen Wörtern.", "12"):
+        assert similarity([text, "etwas ganz anderes"], text)[0] == 1.0
+    utilities = expected_utilities(["", "", "", "", "Ja."], similarity)
+    assert utilities == {"": pytest.approx(0.8), "Ja.": pytest.approx(0.2)}
 
 
 def test_sentence_bleu_uses_the_languages_tokenizer():
