@@ -283,3 +283,48 @@ def test_bytes_of_another_encoding_are_an_error(tmp_path):
 )
 def test_tags_are_compared_as_languages(wanted, tag, same):
     assert same_language(wanted, tag) is same
+
+
+@pytest.mark.parametrize(
+    ("wanted", "other", "tags", "closest"),
+    [
+        ("pt-PT", "vi", ["pt-BR", "pt_pt"], {"pt_pt"}),
+        ("pt-BR", "vi", ["pt-PT", "en"], {"pt-PT"}),
+        ("pt-BR", "pt-PT", ["pt", "pt-PT"], {"pt"}),
+        ("pt", "pt-PT", ["pt-BR", "pt-PT"], {"pt-BR"}),
+        ("en", "vi", ["en-US", "en-GB", "EN"], {"EN"}),
+        ("en", "vi", ["en-US", "en-GB", "de"], {"en-US", "en-GB"}),
+        ("en", "en", ["en-US", "de"], {"en-US"}),
+        ("tw", "fat", ["fat", "twi"], {"twi"}),
+        ("tw", "fat", ["ak"], {"ak"}),
+        ("tw", "fat", ["", "und", "nonsense!"], set()),
+    ],
+)
+def test_the_exact_tag_comes_before_the_language(wanted, other, tags, closest):
+    assert Languages(wanted, other).closest(wanted, tags) == closest
+    assert Languages(other, wanted).closest(wanted, tags) == closest
+
+
+VARIANTS = """<xliff version="1.2"><file source-language="{}" target-language="{}"><body>
+<trans-unit id="1"><source>ônibus</source><target>autocarro</target></trans-unit>
+<trans-unit id="2"><source>trem</source></trans-unit></body></file></xliff>"""
+VARIANTS_TMX = """<tmx><body><tu><tuv xml:lang="{}"><seg>ônibus</seg></tuv>
+<tuv xml:lang="{}"><seg>autocarro</seg></tuv></tu></body></tmx>"""
+
+
+@pytest.mark.parametrize(("kind", "text"), [(XliffFile, VARIANTS), (TmxFile, VARIANTS_TMX)])
+@pytest.mark.parametrize(("first", "second"), [("pt-BR", "pt-PT"), ("pt_BR", "pt"), ("tw", "fat"), ("twi", "ak")])
+def test_two_variants_of_a_language_keep_their_direction(tmp_path, kind, text, first, second):
+    (path := tmp_path / "file").write_text(text.format(first, second), "utf-8")
+    assert list(kind(path, first, second)) == [Pair("ônibus", "autocarro")]
+    assert list(kind(path, second, first)) == [Pair("autocarro", "ônibus")]
+
+
+def test_a_file_in_the_target_variant_is_not_translated(tmp_path):
+    (path := tmp_path / "file").write_text(VARIANTS.format("pt-BR", "pt-PT"), "utf-8")
+    assert list(XliffFile(path, "pt-BR", "pt-PT").sources()) == ["trem"]
+    assert list(XliffFile(path, "pt-PT", "pt-BR").sources()) == []
+    path.write_text(VARIANTS.replace(' target-language="{}"', "").format("pt-BR"), "utf-8")
+    assert list(XliffFile(path, "pt-BR", "pt-PT").sources()) == ["trem"]
+    with pytest.raises(DataError, match="no text is translated from pt-PT to pt-BR"):
+        list(XliffFile(path, "pt-PT", "pt-BR").sources())

@@ -117,6 +117,17 @@ def test_another_language_is_named(tmp_path):
             read(catalogue(tmp_path, languages=("en", "de")))
 
 
+@pytest.mark.parametrize(("named", "other"), [("pt_PT", "pt-BR"), ("fat", "tw"), ("ak", "twi")])
+def test_two_variants_of_a_language_keep_their_direction(tmp_path, named, other):
+    text = HEADER.replace("LANGUAGE", named) + '\nmsgid "bus"\nmsgstr "autocarro"\n\nmsgid "train"\nmsgstr ""\n'
+    assert list(catalogue(tmp_path, text, (other, named))) == [Pair("bus", "autocarro")]
+    assert list(catalogue(tmp_path, text, (named, other))) == [Pair("autocarro", "bus")]
+    assert list(catalogue(tmp_path, text, ("en", other))) == [Pair("bus", "autocarro")]
+    assert list(catalogue(tmp_path, text, (other, named)).sources()) == ["train"]
+    with pytest.raises(DataError, match="no text is translated"):
+        catalogue(tmp_path, text, (named, other)).sources()
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -2,7 +2,7 @@
 
 import re
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import IO
@@ -10,7 +10,7 @@ from typing import IO
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import FileCorpus
-from seq2seq.corpora.languages import language_named, script
+from seq2seq.corpora.languages import language_named, language_tag, script
 from seq2seq.errors import DataError, program
 
 LINE_ENDS = re.compile(r"(?<!\s)\s*[\r\n\u2028\u2029]+\s*")
@@ -83,11 +83,20 @@ class Languages:
         self.source, self.target = source, target
         self.found: dict[str, None] = {}
 
-    def match(self, wanted: str, tag: str) -> bool:
-        """Whether a tag of the file such as ``en-US`` is of a wanted language."""
-        if len(self.found) < 50 and tag.strip():
-            self.found[tag.strip()] = None
-        return same_language(wanted, tag)
+    def closest(self, wanted: str, tags: Iterable[str]) -> set[str]:
+        """The tags of the file that are of a wanted language, which is the source or the target.
+
+        Returns:
+            Those that are exactly the wanted one, or else those of its language, such as en-US for en, without those
+            that are exactly the other wanted one: pt-BR is no pt if pt-BR is wanted too.
+        """
+        tags = set(tags)
+        for tag in tags:
+            if len(self.found) < 50 and tag.strip():
+                self.found[tag.strip()] = None
+        other = self.target if wanted == self.source else self.source
+        exact = {tag for tag in tags if same_tag(wanted, tag)}
+        return exact or {tag for tag in tags if same_language(wanted, tag) and not same_tag(other, tag)}
 
     def missing(self, name: str) -> DataError:
         """The error for a file without text in the wanted languages, or without translations."""
@@ -101,6 +110,13 @@ class Languages:
             f"data.source_language and data.target_language; for {program('translate')}: source_language and "
             "target_language"
         )
+
+
+@lru_cache
+def same_tag(wanted: str, tag: str) -> bool:
+    """Whether two tags name the same variant of a language: pt_PT is pt-PT, and twi is tw, but not ak."""
+    wanted, tag = wanted.strip().replace("_", "-").casefold(), tag.strip().replace("_", "-").casefold()
+    return wanted == tag or (bool(tag) and language_tag(wanted) == language_tag(tag) != "")
 
 
 @lru_cache

@@ -58,19 +58,17 @@ class PoFile(Document):
         return len(self._catalogue)
 
     def __iter__(self) -> Iterator[Pair]:
-        language = self._catalogue.metadata.get("Language", "")
-        matches = [self._languages.match(wanted, language) for wanted in (self.target_language, self.source_language)]
-        if language.strip() and not any(matches):
+        forward, backward = self._is_of(self.target_language), self._is_of(self.source_language)
+        if not forward and not backward:
             raise self._languages.missing(self.name)
         pairs = [pair(*texts) for entry in self._catalogue if not self._reason(entry) for texts in _translations(entry)]
         if not pairs:
             raise DataError(f"{self.name}: no entry has a translation: name a file with some")
-        return iter(pairs if matches[0] or not matches[1] else [Pair(target, source) for source, target in pairs])
+        return iter(pairs if forward else [Pair(target, source) for source, target in pairs])
 
     def sources(self) -> Iterator[str]:
         """The messages without a translation; see `Document.sources`."""
-        language = self._catalogue.metadata.get("Language", "")
-        if language.strip() and not self._languages.match(self.target_language, language):
+        if not self._is_of(self.target_language):
             raise self._languages.missing(self.name)
         return (blank.source for entry in self._catalogue for blank in _blanks(entry))
 
@@ -90,6 +88,11 @@ class PoFile(Document):
                 written = end
         output.write(self._encoded("".join(lines[written:])))
         self.report = f"{self.name}: {filled:,} of {counted(len(starts), 'entry', 'entries')} filled and marked fuzzy"
+
+    def _is_of(self, wanted: str) -> bool:
+        """Whether the file translates into a wanted language; one that does not name its language does."""
+        language = self._catalogue.metadata.get("Language", "")
+        return not language.strip() or bool(self._languages.closest(wanted, [language]))
 
     def _encoded(self, text: str) -> bytes:
         try:

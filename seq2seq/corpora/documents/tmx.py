@@ -72,9 +72,9 @@ class TmxReader(MarkupReader):
         self.units.append(unit)
 
     def _of(self, language: str) -> list[Variant]:
-        """The variants of a language: those with exactly this tag, or else those that match it."""
-        matching = [each for each in self._variants if self.languages.match(language, each.language)]
-        return [each for each in matching if each.language.casefold() == language.casefold()] or matching
+        """The variants of a wanted language."""
+        tags = self.languages.closest(language, (each.language for each in self._variants))
+        return [each for each in self._variants if each.language in tags]
 
 
 class TmxFile(MarkupFile):

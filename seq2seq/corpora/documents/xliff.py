@@ -62,11 +62,11 @@ class XliffReader(MarkupReader):
 
     def _choose(self, source: str, target: str, attributes: dict[str, str], start: int) -> None:
         """Compare the languages with the wanted ones; a file without target language gets it."""
-        wanted, languages = self.languages, (attributes.get(source, ""), attributes.get(target, ""))
-        matches = [[wanted.match(side, tag) for tag in languages] for side in (wanted.source, wanted.target)]
-        self._matches = matches[0][0] and (matches[1][1] or not languages[1])
-        self._reversed = not self._matches and matches[0][1] and matches[1][0]
-        if self._matches and not languages[1]:
+        wanted, tags = self.languages, [attributes.get(side, "") for side in (source, target)]
+        sources, targets = (wanted.closest(side, tags) for side in (wanted.source, wanted.target))
+        self._matches = tags[0] in sources and (tags[1] in targets or not tags[1])
+        self._reversed = not self._matches and tags[0] in targets and tags[1] in sources
+        if self._matches and not tags[1]:
             self.edits.append(self.with_attribute(start, target, wanted.target))
 
     def _complete(self) -> None:
