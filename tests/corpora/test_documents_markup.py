@@ -113,6 +113,22 @@ FILLED_SEGMENTS = segmented(
     f"<target {STATE}>",
 )
 
+
+def segment(mid: int | str, text: str = "") -> str:
+    return f'<mrk mtype="seg" mid="{mid}">{text}</mrk>' if text else f'<mrk mtype="seg" mid="{mid}"/>'
+
+
+SOURCES = f"<seg-source>{segment(0, 'It <g>rains</g>.')} {segment(1, 'We stay.')}</seg-source>"
+
+
+def in_segments(targets: str, sources: str = SOURCES, state: str = "") -> str:
+    """A unit of two segments with this target."""
+    return f"""<xliff version="1.2"><file source-language="en" target-language="vi"><body>
+<trans-unit id="1"><source>It <g>rains</g>. We stay.</source>{sources}
+<target{state}>{targets}</target></trans-unit></body></file></xliff>"""
+
+
+DONE, REVIEWED = Pair("It rains.", "Mưa."), f" {STATE}"
 CASES = [
     pytest.param(TmxFile, MEMORY, FILLED, id="tmx"),
     pytest.param(XliffFile, XLIFF_1, FILLED_1, id="xliff1"),
@@ -147,6 +163,70 @@ def test_a_filled_file_has_nothing_left_to_translate(tmp_path, kind, text, fille
     document = kind(path, "en", "vi")
     assert list(document.sources()) == []
     assert written(document) == filled.encode()
+
+
+@pytest.mark.parametrize(
+    ("targets", "pairs", "filled"),
+    [
+        # complete: one pair for each segment
+        (segment(0, "Mưa.") + segment(1, "Ở lại."), [DONE, Pair("We stay.", "Ở lại.")], None),
+        (segment(1, "Ở lại.") + segment(0, "Mưa."), [DONE, Pair("We stay.", "Ở lại.")], None),
+        # one blank segment, also beside codes
+        (segment(0, "Mưa.") + " " + segment(1), [DONE], segment(0, "Mưa.") + " " + segment(1, "&lt;We stay.&gt;")),
+        (segment(0) + "<x/>" + segment(1, "A."), [Pair("We stay.", "A.")], segment(0, "&lt;It rains.&gt;") + "<x/>"
+         + segment(1, "A.")),
+        (segment(1, "<x/>") + segment(0, "Mưa."), [DONE], None),
+        # a segment of the target is missing, or has another name
+        (segment(0, "Mưa."), [DONE], None),
+        (segment(0, "Mưa.") + segment(7), [DONE], None),
+        (segment(0), [], "&lt;It rains. We stay.&gt;"),
+        # without segments
+        ("Mưa. Ở lại.", [Pair("It rains. We stay.", "Mưa. Ở lại.")], None),
+    ],
+)  # fmt: skip
+def test_segments_are_paired_and_filled_by_their_names(tmp_path, targets, pairs, filled):
+    (path := tmp_path / "file").write_text(in_segments(targets), "utf-8")
+    if pairs:
+        assert list(XliffFile(path, "en", "vi")) == sorted(pairs)
+        assert list(XliffFile(path, "vi", "en")) == [Pair(target, source) for source, target in sorted(pairs)]
+    expected = in_segments(targets) if filled is None else in_segments(filled, state=REVIEWED)
+    assert written(XliffFile(path, "en", "vi")).decode() == expected
+
+
+@pytest.mark.parametrize(
+    "sources", ["", f"<seg-source>{segment(0, 'It rains.')} {segment(0, 'We stay.')}</seg-source>"]
+)
+def test_segments_without_a_source_are_no_wrong_pair(tmp_path, sources):
+    (path := tmp_path / "file").write_text(in_segments(segment(0, "Mưa.") + segment(1), sources), "utf-8")
+    document = XliffFile(path, "en", "vi")
+    with pytest.raises(DataError, match="no text is translated"):
+        list(document)
+    assert written(document).decode() == path.read_text("utf-8")
+    assert document.report.endswith("0 of 1 unit filled; 1 not filled: segments (<mrk>) of source and target differ")
+    path.write_text(in_segments(segment(0, "Mưa.") + segment(1, "Ở lại."), sources), "utf-8")
+    assert list(document) == [Pair("It rains. We stay.", "Mưa.Ở lại.")]
+
+
+def test_segments_are_counted(tmp_path):
+    (path := tmp_path / "file").write_text(in_segments(segment(1, "Ở lại.") + segment(0)), "utf-8")
+    document = XliffFile(path, "en", "vi")
+    assert document.note.endswith("units without a translation, left out: 1 of 2")
+    assert STATE in written(document).decode()
+    assert document.report.endswith("1 of 2 units filled; 1 translation without the inline elements of the source")
+    path.write_text(in_segments(segment(1, "Ở lại.")), "utf-8")
+    written(document)
+    assert document.report.endswith("0 of 2 units filled; 1 not filled: segments (<mrk>) of source and target differ")
+
+
+def test_a_draft_in_segments_is_no_pair_but_its_blank_and_copied_segments_are_filled(tmp_path):
+    new = ' state="new"'
+    draft = in_segments(segment(0, "Mưa.") + segment(1, "We stay."), state=new)
+    (path := tmp_path / "file").write_text(draft, "utf-8")
+    assert XliffFile(path, "en", "vi").note.endswith("left out: 2 of 2")
+    filled = in_segments(segment(0, "Mưa.") + segment(1, "&lt;We stay.&gt;"), state=REVIEWED)
+    assert written(XliffFile(path, "en", "vi")).decode() == filled
+    path.write_text(draft.replace("<trans-unit", '<trans-unit translate="no"'), "utf-8")
+    assert list(XliffFile(path, "en", "vi").sources()) == []
 
 
 def test_a_memory_is_read_in_both_directions_and_with_several_translations(tmp_path):

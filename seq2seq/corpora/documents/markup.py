@@ -48,10 +48,11 @@ class Unit:
 
     Attributes:
         pairs: for training, with a translation each.
-        source: the text to translate; None if there is a translation, or none is wanted.
+        source: the text to translate; None if there is a translation, or none is wanted or possible.
         start, end: the bytes (of the file as UTF-8) that the translation replaces.
         before, after: markup on both sides of the translation.
         inline: whether the source has inline elements, which a translation leaves out.
+        misplaced: whether a translation is missing, but the file does not say where it belongs.
     """
 
     pairs: list[Pair]
@@ -61,6 +62,7 @@ class Unit:
     before: bytes = b""
     after: bytes = b""
     inline: bool = False
+    misplaced: bool = False
 
 
 @dataclass
@@ -73,6 +75,7 @@ class Segment:
         first: where its text begins, in the parts that are collected.
         depth: of its element.
         text: without inline elements.
+        inline: whether it has any.
     """
 
     mid: str
@@ -81,6 +84,7 @@ class Segment:
     depth: int
     end: int = 0
     text: str = ""
+    inline: bool = False
 
 
 class MarkupReader(ABC):
@@ -267,6 +271,8 @@ class MarkupReader(ABC):
             self.segments.append(Segment(attributes.get("mid", ""), self._last, len(self.text), len(self.path)))
             return
         self.inline = True
+        if self.segments and not self.segments[-1].end:
+            self.segments[-1].inline = True
         if name in STANDALONE and not self._code:
             self.text.append(PLACE)
         self._code += name in CODES

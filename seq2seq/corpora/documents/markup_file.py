@@ -54,9 +54,12 @@ class MarkupFile(Document):
             for unit in reader.write(file, output, translations):
                 counts["units"] += 1
                 counts["filled"] += unit.source is not None
+                counts["misplaced"] += unit.misplaced
                 counts["inline"] += unit.source is not None and unit.inline
         self.report = f"{self.name}: {counts['filled']:,} of {counted(counts['units'], 'unit')} filled"
-        if not counts["filled"]:
+        if counts["misplaced"]:
+            self.report += f"; {counts['misplaced']:,} not filled: segments (<mrk>) of source and target differ"
+        elif not counts["filled"]:
             self.report += "; each has a translation already, or no text in the source language"
         if counts["inline"]:
             self.report += f"; {counted(counts['inline'], 'translation')} without the inline elements of the source"

@@ -1,5 +1,6 @@
 """XLIFF 1.2 (also 1.0 and 1.1) and 2.0 (also 2.1 and 2.2), as translation programs exchange it."""
 
+from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.documents.document import Languages, pair
 from seq2seq.corpora.documents.markup import MarkupReader, Segment, Unit
 from seq2seq.corpora.documents.markup_file import MarkupFile
@@ -70,48 +71,73 @@ class XliffReader(MarkupReader):
             self.edits.append(self.with_attribute(start, target, wanted.target))
 
     def _complete(self) -> None:
+        """Add the unit, or one for each segment if the target has segments of the source."""
         source, inline = self._texts.get("source", ("", False))
         target, has_codes = self._texts.get("target", ("", False))
         if not source.strip():
             return
-        draft = self._unit == "trans-unit" and (self._state == "new" or self._state.startswith("needs-"))
-        copied = target.strip() == source.strip() and (self._state in ("new", "needs-translation", "initial"))
-        empty = copied or not (target.strip() or has_codes)
-        unit = Unit([])
+        segments, empty = self._paired_segments(source, inline), self._is_empty(source, target, has_codes)
+        if segments and (not empty or all(place for _, place in segments)):
+            self._add_segments(segments)
+            return
+        marked = self._segments.get("target", [])
+        unknown = not empty and any(not (segment.text.strip() or segment.inline) for segment in marked)
+        unit = Unit([] if unknown else self._pairs(source, target), misplaced=unknown and self._fills)
         self.units.append(unit)
-        if target.strip() and not draft and not copied:
-            unit.pairs.append(pair(target, source) if self._reversed else pair(source, target))
-        inherited = self._inherited[-1][1]
-        if empty and self._matches and inherited.get("translate") != "no":
-            unit.source, unit.inline = self._spaced(source), inline
-            if segments := self._segments_to_fill(source):
-                self._fill_segments(unit, segments)
-            else:
-                unit.inline = inline or bool(self._segments.get("target"))
-                self._fill(unit)
+        if empty and self._fills:
+            unit.source, unit.inline = self._spaced(source), inline or bool(marked)
+            self._fill(unit)
+
+    @property
+    def _fills(self) -> bool:
+        """Whether missing translations are wanted."""
+        return self._matches and self._inherited[-1][1].get("translate") != "no"
+
+    def _is_empty(self, source: str, target: str, has_codes: bool) -> bool:
+        """Whether a target is to be filled: it has nothing, or an untouched copy of the source."""
+        copied = target.strip() == source.strip() and self._state in ("new", "needs-translation", "initial")
+        return copied or not (target.strip() or has_codes)
+
+    def _pairs(self, source: str, target: str) -> list[Pair]:
+        """The pair of two texts, unless the target is empty or a draft."""
+        draft = self._unit == "trans-unit" and (self._state == "new" or self._state.startswith("needs-"))
+        if draft or not target.strip() or self._is_empty(source, target, False):
+            return []
+        return [pair(target, source) if self._reversed else pair(source, target)]
 
     def _spaced(self, text: str) -> str:
         """The text with single spaces, unless its spaces are to be preserved."""
         return text if self._inherited[-1][1].get("xml:space") == "preserve" else " ".join(text.split())
 
-    def _segments_to_fill(self, source: str) -> list[tuple[Segment, str]]:
-        """Each segment of the target with its source; empty if there are none, or if a source is not known."""
-        marked = self._segments.get("target", [])
-        texts = {segment.mid: segment.text for segment in self._segments.get("seg-source", [])}
-        if len(marked) == 1:
-            texts = {marked[0].mid: source}
-        known = all(segment.mid in texts for segment in marked)
-        return [(segment, texts[segment.mid]) for segment in marked if texts[segment.mid].strip()] if known else []
+    def _paired_segments(self, source: str, inline: bool) -> list[tuple[Segment, Segment | None]]:
+        """Each segment of the source with that of the target, None if there is none; empty if the segments are unknown.
 
-    def _fill_segments(self, unit: Unit, segments: list[tuple[Segment, str]]) -> None:
-        """Say where the translations of segments belong, the first of which is the unit, and set the state."""
-        self.edits.append(self.with_attribute(self._start_of["target"], *REVIEW))
-        for number, (segment, text) in enumerate(segments):
-            part = unit if number == 0 else Unit([], inline=unit.inline)
-            part.source, part.start, part.end = self._spaced(text), segment.start, segment.end
-            part.before = self.raw(segment.start, self.attributes_end(segment.start)) + b">"
-            part.after = b"</" + self.raw(segment.start + 1, self.name_end(segment.start)) + b">"
-            self.units += [part] if number else []
+        A target in one segment has all of a source that is not in several.
+        """
+        sources, targets = self._segments.get("seg-source", []), self._segments.get("target", [])
+        if len(targets) == 1 and len(sources) <= 1:
+            return [(Segment("", 0, 0, 0, text=source, inline=inline), targets[0])]
+        names = [segment.mid for segment in sources], [segment.mid for segment in targets]
+        if not targets or any(len(set(side)) < len(side) for side in names):
+            return []
+        places = dict(zip(names[1], targets, strict=True))
+        return [(segment, places.get(segment.mid)) for segment in sources if segment.text.strip()]
+
+    def _add_segments(self, segments: list[tuple[Segment, Segment | None]]) -> None:
+        """Add a unit for each segment of the source, with its translation or the place for it."""
+        filled = False
+        for segment, place in segments:
+            unit = Unit([] if place is None else self._pairs(segment.text, place.text))
+            self.units.append(unit)
+            if place is None:
+                unit.misplaced = self._fills
+            elif self._fills and self._is_empty(segment.text, place.text, place.inline):
+                unit.source, unit.inline, filled = self._spaced(segment.text), segment.inline, True
+                unit.start, unit.end = place.start, place.end
+                unit.before = self.raw(place.start, self.attributes_end(place.start)) + b">"
+                unit.after = b"</" + self.raw(place.start + 1, self.name_end(place.start)) + b">"
+        if filled:
+            self.edits.append(self.with_attribute(self._start_of["target"], *REVIEW))
 
     def _fill(self, unit: Unit) -> None:
         """Say where the translation of a unit belongs, and set the state."""
