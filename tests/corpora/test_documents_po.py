@@ -5,9 +5,11 @@ import sys
 
 import polib
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from seq2seq.corpora.corpus import Pair
-from seq2seq.corpora.documents.po import PoFile
+from seq2seq.corpora.documents.po import PoFile, plural_forms
 from seq2seq.errors import DataError
 
 HEADER = """# Made up
@@ -109,6 +111,89 @@ def test_plural_forms_translate_the_singular_and_the_plural(tmp_path):
         "one",
         "many",
     ]
+
+
+ARABIC = "nplurals=6; plural=n==0 ? 0 : n==1 ? 1 : n==2 ? 2 : n%100>=3 && n%100<=10 ? 3 : n%100>=11 ? 4 : 5;"
+POLISH = "nplurals=3; plural=n==1 ? 0 : n%10>=2 && n%10<=4 && (n%100<10 || n%100>=20) ? 1 : 2;"
+
+
+@pytest.mark.parametrize(
+    ("header", "forms"),
+    [
+        ("nplurals=1; plural=0;", (0, 0)),
+        ("nplurals=2; plural=(n != 1);", (0, 1)),
+        (" nplurals = 2 ;  plural = n>1", (0, 1)),
+        ("nplurals=2; plural=n==1;", (1, 0)),
+        (POLISH, (0, 2)),
+        (ARABIC, (1, 4)),
+        ("nplurals=4; plural=(n==1) ? 0 : (n==2) ? 1 : (n != 8 && n != 11) ? 2 : 3;", (0, 2)),
+        ("nplurals=4; plural=(n%100==1 ? 1 : n%100==2 ? 2 : n%100==3 || n%100==4 ? 3 : 0);", (1, 0)),
+        ("", None),
+        ("nplurals=INTEGER; plural=EXPRESSION;", None),
+        ("nplurals=2; plural=n==1 ? 0 : 5;", None),
+        ("nplurals=2; plural=n%0;", None),
+        ("nplurals=2; plural=1 + !n;", None),
+        ("nplurals=2; plural=n - 5;", None),
+        ("nplurals=2; plural=__import__('os').getpid();", None),
+        ("nplurals=2; plural=n != 1; plural=0;", None),
+        ("nplurals=2; plural=" + "(" * 200 + "n" + ")" * 200, None),
+        ("nplurals=2; plural=" + "n*" * 100_000 + "n", None),
+    ],
+)
+def test_the_header_names_the_forms_of_singular_and_plural(header, forms):
+    assert plural_forms(header) == forms
+
+
+@given(st.lists(st.sampled_from(["n", "1", "10", "0", *"!()?:%*/+-<>", "==", "&&", "||", " "]), max_size=12))
+def test_no_header_is_an_exception(tokens):
+    forms = plural_forms(f"nplurals=2; plural={''.join(tokens)};")
+    assert forms is None or set(forms) <= {0, 1}
+
+
+def with_plural(header, *texts):
+    """A catalogue with this header, and an entry with these plural forms."""
+    start = HEADER.replace("LANGUAGE", "vi") + (f'"Plural-Forms: {header}\\n"\n' if header else "")
+    forms = "".join(f'msgstr[{number}] "{text}"\n' for number, text in enumerate(texts))
+    return f'{start}\nmsgid "one"\nmsgid_plural "many"\n{forms}'
+
+
+@pytest.mark.parametrize(
+    ("header", "texts", "pairs", "sources"),
+    [
+        (ARABIC, "abcdef", [("one", "b"), ("many", "e")], []),
+        (ARABIC, [""] * 6, None, ["many", "one", "many", "many", "many", "many"]),
+        (ARABIC, ["", "b", "c", "", "", ""], [("one", "b")], ["many"] * 4),
+        ("nplurals=1; plural=0;", "a", [("many", "a")], []),
+        ("nplurals=2; plural=n==1;", ["", "b"], [("one", "b")], ["many"]),
+        ("nplurals=2; plural=n==1;", ["a", ""], [("many", "a")], ["one"]),
+        (ARABIC, "ab", [("one", "b")], []),
+    ],
+)
+def test_plural_forms_go_by_the_header_for_reading_and_filling(tmp_path, header, texts, pairs, sources):
+    text = with_plural(header, *texts)
+    if pairs:
+        assert list(catalogue(tmp_path, text)) == [Pair(*texts) for texts in pairs]
+        assert list(catalogue(tmp_path, text, ("vi", "en"))) == [Pair(*texts[::-1]) for texts in pairs]
+    assert list(catalogue(tmp_path, text).sources()) == sources
+
+
+def test_all_forms_but_that_for_one_are_filled_with_the_plural(tmp_path):
+    filled = with_plural(ARABIC, "<many>", "<one>", "c", "<many>", "<many>", "<many>")
+    document = catalogue(tmp_path, with_plural(ARABIC, "", "", "c", "", "", ""))
+    assert written(document).decode() == filled.replace('msgid "one', '#, fuzzy\nmsgid "one')
+
+
+def test_forms_by_position_are_noted_where_they_may_be_wrong(tmp_path):
+    position = "the first form is taken as the singular, the last as the plural"
+    document = catalogue(tmp_path, with_plural("nplurals=INTEGER; plural=EXPRESSION;", "a", "b"))
+    assert list(document) == [Pair("one", "a"), Pair("many", "b")]
+    assert document.note == f"{document.path}: its Plural-Forms cannot be read: {position}"
+    written(document)
+    assert document.report.endswith(f"marked fuzzy; its Plural-Forms cannot be read: {position}")
+    assert catalogue(tmp_path, with_plural("", "a", "b")).note == ""
+    assert catalogue(tmp_path, with_plural(ARABIC, *"abcdef")).note == ""
+    document = catalogue(tmp_path, with_plural("", "a", "b", "c"))
+    assert document.note == f"{document.path}: it has no Plural-Forms: {position}"
 
 
 def test_another_language_is_named(tmp_path):

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from gettext import c2py
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -19,6 +20,10 @@ from seq2seq.errors import DataError, counted, install_hint
 LARGEST = 100_000_000
 """Bytes of the largest file; the whole file is in memory."""
 
+NUMBERS = range(2, 101)
+"""Numbers that stand for all others than 1: most of them decide which form is the plural."""
+
+PLURAL_FORMS = re.compile(r"\s*nplurals\s*=\s*(\d{1,3})\s*;\s*plural\s*=\s*([^;]+?)\s*;?\s*")
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 MESSAGE = re.compile(r"[ \t]*msgstr(?:\[(\d+)\])?\s")
 
@@ -31,11 +36,21 @@ class Blank(NamedTuple):
     source: str
 
 
+class Forms(NamedTuple):
+    """Numbers of plural forms; they are the same in a language without plural."""
+
+    singular: int
+    """For the number 1."""
+    plural: int
+    """For most other numbers."""
+
+
 class PoFile(Document):
     """A gettext catalogue. Fuzzy, obsolete and empty entries are no pairs. See `Document` for arguments and errors.
 
-    Of an entry with plural, the first form translates the singular and all others the plural; if the target language
-    has a single form, it translates the plural.
+    Of an entry with plural, the form for the number 1 by the header's Plural-Forms translates the singular; that for
+    most other numbers translates the plural, and all others are filled with the same. If the form for 1 is that for
+    most numbers, it translates the plural. Without Plural-Forms, the first form is the singular, the last the plural.
     """
 
     format, endings = "a gettext PO file", (".po", ".pot")
@@ -49,9 +64,11 @@ class PoFile(Document):
     @property
     def note(self) -> str:
         """The numbers of entries that are left out."""
-        counts = Counter(self._reason(entry) for entry in self._catalogue if self._reason(entry))
+        counts = Counter(reason for entry in self._catalogue if (reason := self._reason(entry)))
         named = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
-        return f"{self.name}: entries left out: {named}" if named else ""
+        left_out = f"entries left out: {named}" if named else ""
+        notes = "; ".join(filter(None, (left_out, self._unread_forms)))
+        return f"{self.name}: {notes}" if notes else ""
 
     def expected_pairs(self) -> int | None:
         """Approximate number of pairs."""
@@ -61,7 +78,9 @@ class PoFile(Document):
         forward, backward = self._is_of(self.target_language), self._is_of(self.source_language)
         if not forward and not backward:
             raise self._languages.missing(self.name)
-        pairs = [pair(*texts) for entry in self._catalogue if not self._reason(entry) for texts in _translations(entry)]
+        pairs = [
+            pair(*texts) for entry in self._catalogue if not self._reason(entry) for texts in self._translations(entry)
+        ]
         if not pairs:
             raise DataError(f"{self.name}: no entry has a translation: name a file with some")
         return iter(pairs if forward else [Pair(target, source) for source, target in pairs])
@@ -70,7 +89,7 @@ class PoFile(Document):
         """The messages without a translation; see `Document.sources`."""
         if not self._is_of(self.target_language):
             raise self._languages.missing(self.name)
-        return (blank.source for entry in self._catalogue for blank in _blanks(entry))
+        return (blank.source for entry in self._catalogue for blank in self._blanks(entry))
 
     def write(self, translations: Iterator[str], output: IO[bytes]) -> None:
         """Write a copy with translations; see `Document.write`."""
@@ -80,7 +99,7 @@ class PoFile(Document):
         starts = [max(entry.linenum - 1, 0) for entry in self._catalogue]
         written = filled = 0
         for entry, start, end in zip(self._catalogue, starts, [*starts, len(lines)][1:], strict=True):
-            if blanks := _blanks(entry):
+            if blanks := self._blanks(entry):
                 filled += 1
                 texts = {blank.form: next(translations) for blank in blanks}
                 entry_lines = filled_entry(lines[start:end], texts, polib.escape)
@@ -88,6 +107,7 @@ class PoFile(Document):
                 written = end
         output.write(self._encoded("".join(lines[written:])))
         self.report = f"{self.name}: {filled:,} of {counted(len(starts), 'entry', 'entries')} filled and marked fuzzy"
+        self.report += f"; {self._unread_forms}" if self._unread_forms else ""
 
     def _is_of(self, wanted: str) -> bool:
         """Whether the file translates into a wanted language; one that does not name its language does."""
@@ -118,14 +138,54 @@ class PoFile(Document):
                 raise unreadable(self.path, error) from None
             raise DataError(f"{self.path} is not a readable PO file ({error}): check it with msgfmt -c") from None
 
-    @staticmethod
-    def _reason(entry: Any) -> str:
+    @cached_property
+    def _forms(self) -> Forms | None:
+        """The plural forms by the header; None if it has none, or if they cannot be read."""
+        return plural_forms(self._catalogue.metadata.get("Plural-Forms", ""))
+
+    @property
+    def _unread_forms(self) -> str:
+        """A note if plural forms are taken by their position, unless there are two and no header says otherwise."""
+        header = self._catalogue.metadata.get("Plural-Forms", "").strip()
+        most = max((len(entry.msgstr_plural) for entry in self._catalogue), default=0)
+        if self._forms or not most or (not header and most <= 2):
+            return ""
+        what = "its Plural-Forms cannot be read" if header else "it has no Plural-Forms"
+        return f"{what}: the first form is taken as the singular, the last as the plural"
+
+    def _forms_of(self, entry: Any) -> Forms:
+        return self._forms or Forms(0, max(entry.msgstr_plural, default=0))
+
+    def _translations(self, entry: Any) -> list[tuple[str, str]]:
+        """The pairs of an entry: of the singular and of the plural."""
+        if not entry.msgid_plural:
+            pairs = [(entry.msgid, entry.msgstr)]
+        else:
+            forms, texts = self._forms_of(entry), entry.msgstr_plural
+            pairs = [(entry.msgid, texts.get(forms.singular, ""))] if forms.singular != forms.plural else []
+            pairs.append((entry.msgid_plural, texts.get(forms.plural, "")))
+        return [(source, target) for source, target in pairs if source.strip() and target.strip()]
+
+    def _blanks(self, entry: Any) -> list[Blank]:
+        """The missing translations of an entry."""
+        if entry.obsolete or not entry.msgid.strip():
+            return []
+        if not entry.msgid_plural:
+            return [] if entry.msgstr.strip() else [Blank(0, entry.msgid)]
+        singular, plural = self._forms_of(entry)
+        return [
+            Blank(form, entry.msgid if form == singular != plural else entry.msgid_plural)
+            for form, text in sorted(entry.msgstr_plural.items())
+            if not text.strip()
+        ]
+
+    def _reason(self, entry: Any) -> str:
         """Why an entry is no pair; empty: it is one."""
         if entry.obsolete:
             return "obsolete"
         if "fuzzy" in entry.flags:
             return "fuzzy"
-        return "" if _translations(entry) else "untranslated"
+        return "" if self._translations(entry) else "untranslated"
 
 
 def import_polib(name: str) -> Any:
@@ -141,26 +201,22 @@ def import_polib(name: str) -> Any:
     return polib
 
 
-def _translations(entry: Any) -> list[tuple[str, str]]:
-    """The pairs of an entry: of the singular, and of the plural with the last form."""
-    forms = [text for _, text in sorted(entry.msgstr_plural.items())] or [entry.msgstr]
-    pairs = [(entry.msgid, forms[0]), (entry.msgid_plural, forms[-1])]
-    pairs = pairs[:1] if not entry.msgid_plural else pairs[-1:] if len(forms) == 1 else pairs
-    return [(source, target) for source, target in pairs if source.strip() and target.strip()]
+def plural_forms(header: str) -> Forms | None:
+    """The forms of a header such as ``nplurals=2; plural=(n != 1);``, which is a C expression.
 
-
-def _blanks(entry: Any) -> list[Blank]:
-    """The missing translations of an entry."""
-    if entry.obsolete or not entry.msgid.strip():
-        return []
-    if not entry.msgid_plural:
-        return [] if entry.msgstr.strip() else [Blank(0, entry.msgid)]
-    forms = sorted(entry.msgstr_plural.items())
-    return [
-        Blank(form, entry.msgid if form == 0 and len(forms) > 1 else entry.msgid_plural)
-        for form, text in forms
-        if not text.strip()
-    ]
+    Returns:
+        None if the header is empty or malformed.
+    """
+    match = PLURAL_FORMS.fullmatch(header)
+    if match is None:
+        return None
+    try:
+        form = c2py(" ".join(match[2].split()))  # accepts numbers, n and operators only, and bounds their nesting
+        singular, others = form(1), Counter(form(number) for number in NUMBERS)
+    except (ValueError, ArithmeticError, SyntaxError):  # the last: of 1 + !n, which is not Python
+        return None
+    known = all(0 <= number < int(match[1]) for number in (singular, *others))
+    return Forms(singular, others.most_common(1)[0][0]) if known else None
 
 
 def filled_entry(lines: list[str], texts: dict[int, str], escape: Callable[[str], str]) -> list[str]:
