@@ -408,3 +408,26 @@ def test_a_file_in_the_target_variant_is_not_translated(tmp_path):
     assert list(XliffFile(path, "pt-BR", "pt-PT").sources()) == ["trem"]
     with pytest.raises(DataError, match="no text is translated from pt-PT to pt-BR"):
         list(XliffFile(path, "pt-PT", "pt-BR").sources())
+
+
+@pytest.mark.parametrize(
+    ("inline", "text"),
+    [
+        # codes that begin or end a format stand inside words
+        ('Un<bx id="1"/>believ<ex id="1"/>able', "Unbelievable"),
+        ("A<sc/>b<ec/>c<it>&lt;b&gt;</it>d<bpt>{</bpt>e<ept>}</ept>f<g>g</g>h", "Abcdefgh"),
+        # codes that stand for something separate words
+        ('one<x id="1"/>two<ph>&lt;br/&gt;</ph>three<ut/>four', "one two three four"),
+        ("one<x/><bx/><x/>two, <x/>three<x/>.", "one two, three."),
+        ("हिन्दी<x/>भाषा ọ̀<x/>kan 한국어<x/>말", "हिन्दी भाषा ọ̀ kan 한국어 말"),
+        # but not where a script has no spaces between words
+        ("ลง<ph/>ตอน<it/>นี้<x/>ที่<x/>ๆ", "ลงตอนนี้ที่ๆ"),
+        ("我们<x/>工作 はた<x/><ph/>らく 漢<x/>ナ ဒီ<x/>မှာ", "我们工作 はたらく 漢ナ ဒီမှာ"),
+        ("Linux<x/>ระบบ<x/>one", "Linux ระบบ one"),
+    ],
+)
+def test_an_inline_element_separates_words_only_where_words_are_separated(tmp_path, inline, text):
+    (path := tmp_path / "file").write_text(MEMORY.replace("Two\nlines", inline), "utf-8")
+    assert list(TmxFile(path, "en", "vi").sources())[1] == text
+    (path := tmp_path / "file").write_text(in_segments("", "").replace("It <g>rains</g>. We stay.", inline), "utf-8")
+    assert list(XliffFile(path, "en", "vi").sources()) == [text]

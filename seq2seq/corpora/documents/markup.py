@@ -14,7 +14,10 @@ from typing import IO
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
+import regex
+
 from seq2seq.corpora.corpus import Pair
+from seq2seq.corpora.languages import HAN, KANA, UNSEGMENTED
 from seq2seq.corpora.lines import damaged
 from seq2seq.corpora.streams import DamagedError
 from seq2seq.errors import DataError
@@ -31,12 +34,17 @@ DEEPEST = 200
 CODES = {"bpt", "ept", "ph", "it", "ut"}
 """Inline elements whose content is code of the original document, not text."""
 
-STANDALONE = {"ph", "it", "ut", "x", "bx", "ex", "sc", "ec", "cp"}
-"""Inline elements that stand for something by themselves."""
+STANDALONE = {"ph", "ut", "x", "cp"}
+"""Inline elements that stand for something, such as a line break; others begin or end a format, also inside a word."""
 
 PLACE = "\uffff"
 """Stands for a standalone element while text is collected; XML does not allow it in text."""
 
+NO_SPACES = "|".join(pattern.pattern for pattern in (HAN, KANA, UNSEGMENTED))
+"""A letter of a script without spaces between words."""
+
+IN_TEXT = regex.compile(rf"(?<={NO_SPACES}){PLACE}+(?={NO_SPACES})")
+BETWEEN_WORDS = regex.compile(rf"(?<=\w){PLACE}+(?=\w)")  # with combining marks, unlike \w of re
 TAG = re.compile(rb"<[^\s/>]+")
 ATTRIBUTE = re.compile(rb"""\s+([^\s=]+)\s*=\s*("[^"]*"|'[^']*')""")
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -204,7 +212,7 @@ class MarkupReader(ABC):
     def collected(self) -> tuple[str, bool]:
         """End collecting. Returns the text without inline elements, and whether there are any beside segments.
 
-        A space separates words that only an element separated.
+        A space separates words that only a standalone element separated.
         """
         text = _without_places(self.text or ())
         self.text = None
@@ -307,10 +315,9 @@ class MarkupReader(ABC):
 
 
 def _without_places(parts: Iterable[str]) -> str:
-    """The text of an element without its inline elements."""
+    """The text of an element without its inline elements; a space is left where one separated words."""
     text = "".join(parts)
-    text = re.sub(rf"(?<=\w){PLACE}+(?=\w)", " ", text) if PLACE in text else text
-    return text.replace(PLACE, "")
+    return BETWEEN_WORDS.sub(" ", IN_TEXT.sub("", text)).replace(PLACE, "") if PLACE in text else text
 
 
 def xml_encoding(head: bytes) -> str:
