@@ -17,10 +17,12 @@ MEMBERS = 10_000
 """Files in an archive; one with more is no corpus."""
 
 NO_TEXT = re.compile(
-    r"(^|/)(README|LICEN[CS]E|COPYING|NOTICE|CHANGE)[^/]*$|(^|/)(\.|__MACOSX/)|\.(xml|ids|md|html?|pdf|scores?)(\.gz)?$",
-    re.IGNORECASE,
+    r"(^|/)(README|LICEN[CS]E|COPYING|NOTICE|CHANGE)[^/]*$|\.(xml|ids|md|html?|pdf|scores?)(\.gz)?$", re.IGNORECASE
 )
 """Names of files that stand beside the text of a corpus, as in OPUS."""
+
+HIDDEN = re.compile(r"(^|/)(\.|__MACOSX/)")
+"""Names of hidden files, such as ``._train.en``, in which macOS keeps attributes of train.en."""
 
 
 def archive_kind(start: bytes) -> str | None:
@@ -40,17 +42,18 @@ def split_path(path: Path) -> tuple[Path, str]:
 
 
 def member_names(file: IO[bytes], kind: str) -> tuple[str, ...]:
-    """The names of the files in an open archive; those that lead out of it are left out.
+    """The names of the files in an open archive, without ``./``; those that lead out of it are left out.
 
     Raises:
         DamagedError: the archive cannot be read, or has too many files.
     """
-    return tuple(name for name, _ in _members(file, kind) if _is_inside(name))
+    return tuple(str(PurePosixPath(name)) for name, _ in _members(file, kind) if _is_inside(name))
 
 
 def texts(names: tuple[str, ...]) -> list[str]:
     """The names of the files in an archive that may be text of the corpus."""
-    return [name for name in names if not NO_TEXT.search(name)] or list(names)
+    visible = [name for name in names if not HIDDEN.search(name)] or list(names)
+    return [name for name in visible if not NO_TEXT.search(name)] or visible
 
 
 def open_member(file: IO[bytes], kind: str, name: str) -> IO[bytes] | None:

@@ -246,6 +246,31 @@ def test_the_only_file_in_an_archive_is_read_by_its_content(tmp_path, name):
         list(read_lines(path))
 
 
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_names_that_begin_with_the_folder_itself_are_names(tmp_path, pack):
+    path = written(tmp_path, pack({"./README": b"x", "./b//pairs.tsv": b"a\tb\n"}), "corpus")
+    assert list(Corpus.read(path)) == list(Corpus.read(path / "b" / "pairs.tsv")) == [Pair("a", "b")]
+    path = written(tmp_path, pack({"./a.en": b"a\n", "./a.ga": b"b\n"}), "corpus")
+    assert list(Corpus.read(path, "en", "ga")) == [Pair("a", "b")]
+    with pytest.raises(DataError, match=r"2 files \(a\.en, a\.ga\).*such as path=\S+/corpus/a\.en;"):
+        Corpus.read(path)
+    with pytest.raises(DataError, match=r"a Word document"):
+        Corpus.read(written(tmp_path, zipped({"./word/document.xml": b""}), "corpus"))
+
+
+@pytest.mark.parametrize("folder", ["", "./", "corpus/"])
+@pytest.mark.parametrize("attributes", ["{}._{}", "__MACOSX/{}._{}", "{}.DS_Store"])
+@pytest.mark.parametrize("name", ["train", "README", "notice"])
+def test_hidden_files_are_no_text(tmp_path, folder, attributes, name):
+    names = [f"{name}.en", f"{name}.ga"]
+    members = {folder + name: f"{name[-2:]}\n".encode() for name in names}
+    members |= {attributes.format(folder, name): b"\0\5\x16\7" for name in names}
+    path = written(tmp_path, tarred(members), "corpus")
+    assert list(Corpus.read(path, "en", "ga")) == [Pair("en", "ga")]
+    path = written(tmp_path, zipped({f"{folder}.pairs": b"a\tb\n"}), "hidden.zip")
+    assert list(Corpus.read(path)) == [Pair("a", "b")], "the only file"
+
+
 def test_archives_lead_nowhere_else(tmp_path):
     secret = written(tmp_path, b"secret\tsecret\n", "secret")
     names = {"a.tsv": b"a\tb\n", str(secret): b"c\td\n", "../secret": b"e\tf\n", "link.tsv": None}
