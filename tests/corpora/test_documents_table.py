@@ -36,7 +36,7 @@ def test_a_new_column_is_named_after_the_language(tmp_path, end, mark):
     text = f'{mark}id;"English";note\n1;We work.;"a ""b"""\n\n2;"Two\nlines; or";c\n3;;d\n4;no note\n5;last;f'
     expected = (
         f'{mark}id;"English";note;vi\n1;We work.;"a ""b""";"<We work.>"\n\n2;"Two\nlines; or";c;"<Two\nlines; or>"\n'
-        "3;;d;\n4;no note;;<no note>\n5;last;f;<last>"
+        "3;;d\n4;no note;;<no note>\n5;last;f;<last>"
     )
     document = table(tmp_path, text.replace("\n", end))
     # The line ends of a cell are those that its row had; the parser gives the text line feeds.
@@ -70,6 +70,15 @@ def test_blank_cells_of_the_column_of_the_language_are_filled(tmp_path):
 def test_a_title_above_the_header_stays(tmp_path):
     document = table(tmp_path, "Phrases of our village\n,\nVietnamese,English\n,We work.\ncó,yes\n")
     assert written(document) == "Phrases of our village\n,\nVietnamese,English\n<We work.>,We work.\ncó,yes\n"
+
+
+def test_rows_that_are_not_filled_stay_as_they_are(tmp_path):
+    rows = 'id,English,Vietnamese\n1,Hello.,\n2,Bye.\n3\n,,\n"4","",\n5,Yes.,có\n'
+    filled = rows.replace("Hello.,", "Hello.,<Hello.>").replace("Bye.", "Bye.,<Bye.>")
+    assert written(table(tmp_path, f"Word list\n\n{rows}")) == f"Word list\n\n{filled}"
+    filled = rows.replace("Vietnamese", "Vietnamese,machine").replace("Hello.,", "Hello.,,<Hello.>")
+    filled = filled.replace("Bye.", "Bye.,,<Bye.>").replace("có", "có,<Yes.>")
+    assert written(table(tmp_path, rows, None, "machine")) == filled
 
 
 def test_numbers_are_not_translated(tmp_path):
@@ -122,8 +131,8 @@ def test_any_cell_survives(tmp_path_factory, rows, quoting):
     path = tmp_path_factory.mktemp("table") / "table.csv"
     path.write_text(text.getvalue(), "utf-8")
     read = list(csv.reader(io.StringIO(written(TableDocument(path, "en", "vi")), newline="")))
-    added = ["vi", *(f"<{source}>" if source.strip() else "" for source, _ in rows[1:])]
-    assert read == [[*row, new] for row, new in zip(rows, added, strict=True)]
+    added = [["vi"], *([f"<{source}>"] if source.strip() else [] for source, _ in rows[1:])]
+    assert read == [[*row, *new] for row, new in zip(rows, added, strict=True)]
 
 
 TMX, XLIFF = (

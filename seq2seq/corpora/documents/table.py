@@ -66,9 +66,9 @@ class TableDocument(ColumnDocument):
             text = ""
             if self._is_blank(number, row.cells):
                 text, filled = next(translations), filled + 1
-            elif number == self._above and columns.header:
+            elif number == self._above and columns.header and row.cells:
                 text = columns.title
-            output.write(self._encoded(self._with_cell(row, text) if row.cells else row.text))
+            output.write(self._encoded(self._with_cell(row, text) if text else row.text))
         where = columns.describe(self._first_rows[0], self._width)
         self.report = f"{self.name}: {counted(filled, 'cell')} filled; {where}"
 
@@ -80,14 +80,14 @@ class TableDocument(ColumnDocument):
         return target >= len(cells) or not cells[target].strip()
 
     def _with_cell(self, row: Row, text: str) -> str:
-        """The row with a text in its target cell, if that is blank or missing."""
+        """The row with a text in its target cell, if that is blank or missing; a short row gets the cells before it."""
         target = self._columns.target
         body = row.text.rstrip("\r\n")
         end = row.text[len(body) :]
         if target >= len(row.cells):
             blank = self.separator * (target - len(row.cells) + 1)
             return body + blank + self._quoted(text, body.endswith('"')) + end
-        if row.cells[target].strip() or not text:
+        if row.cells[target].strip():
             return row.text
         start = len(body) - len(body.removeprefix("\ufeff"))
         for _ in range(target):
