@@ -207,6 +207,13 @@ def test_segments_without_a_source_are_no_wrong_pair(tmp_path, sources):
     assert list(document) == [Pair("It rains. We stay.", "Mưa.Ở lại.")]
 
 
+def test_text_around_a_single_segment_belongs_to_its_pair(tmp_path):
+    (path := tmp_path / "file").write_text(in_segments("Mưa. " + segment(0, "Ở lại."), ""), "utf-8")
+    assert list(XliffFile(path, "en", "vi")) == [Pair("It rains. We stay.", "Mưa. Ở lại.")]
+    path.write_text(in_segments("Mưa. " + segment(0), ""), "utf-8")
+    assert XliffFile(path, "en", "vi").note.endswith("left out: 1 of 1")
+
+
 def test_segments_are_counted(tmp_path):
     (path := tmp_path / "file").write_text(in_segments(segment(1, "Ở lại.") + segment(0)), "utf-8")
     document = XliffFile(path, "en", "vi")

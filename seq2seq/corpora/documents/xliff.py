@@ -76,7 +76,7 @@ class XliffReader(MarkupReader):
         target, has_codes = self._texts.get("target", ("", False))
         if not source.strip():
             return
-        segments, empty = self._paired_segments(source, inline), self._is_empty(source, target, has_codes)
+        segments, empty = self._paired_segments(), self._is_empty(source, target, has_codes)
         if segments and (not empty or all(place for _, place in segments)):
             self._add_segments(segments)
             return
@@ -109,14 +109,16 @@ class XliffReader(MarkupReader):
         """The text with single spaces, unless its spaces are to be preserved."""
         return text if self._inherited[-1][1].get("xml:space") == "preserve" else " ".join(text.split())
 
-    def _paired_segments(self, source: str, inline: bool) -> list[tuple[Segment, Segment | None]]:
+    def _paired_segments(self) -> list[tuple[Segment, Segment | None]]:
         """Each segment of the source with that of the target, None if there is none; empty if the segments are unknown.
 
         A target in one segment has all of a source that is not in several.
         """
         sources, targets = self._segments.get("seg-source", []), self._segments.get("target", [])
         if len(targets) == 1 and len(sources) <= 1:
-            return [(Segment("", 0, 0, 0, text=source, inline=inline), targets[0])]
+            (source, inline), (target, _) = self._texts["source"], self._texts["target"]
+            whole = target.strip() == targets[0].text.strip()
+            return [(Segment("", 0, 0, 0, text=source, inline=inline), targets[0])] if whole else []
         names = [segment.mid for segment in sources], [segment.mid for segment in targets]
         if not targets or any(len(set(side)) < len(side) for side in names):
             return []
