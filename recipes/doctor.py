@@ -34,7 +34,7 @@ def main(config: DoctorConfig) -> None:
     # Imported here: --help and errors in the arguments need no PyTorch.
     from seq2seq.corpora.held_out import sets_of_file
     from seq2seq.corpora.reading import named_corpora
-    from seq2seq.doctor.cleaning import check_fix, clean
+    from seq2seq.doctor.cleaning import check_complete, check_fix, clean
     from seq2seq.doctor.diagnosis import HELD_OUT, diagnose
     from seq2seq.doctor.report import as_dict, cleaning_summary, details, read_examples, summary
 
@@ -49,11 +49,9 @@ def main(config: DoctorConfig) -> None:
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
     if not config.json:
         print(summary(diagnoses), flush=True)
-    results = {
-        diagnosis.name: clean(diagnosis, config.keep)
-        for diagnosis in diagnoses
-        if config.fix and diagnosis.name in training
-    }
+    cleaned = [diagnosis for diagnosis in diagnoses if config.fix and diagnosis.name in training]
+    check_complete(cleaned)
+    results = {diagnosis.name: clean(diagnosis, config.keep) for diagnosis in cleaned}
     pairs = read_examples(diagnoses, config.examples)
     if config.json:
         print(json.dumps(as_dict(diagnoses, results, pairs, config.examples)))

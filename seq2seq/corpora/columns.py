@@ -107,9 +107,9 @@ class JsonFile(RowFile):
         """The content of the file, and which columns are read."""
         return f"json values {self.file.identity} {self.columns}"
 
-    def pairs_or_errors(self) -> Iterator[Pair | DataError]:
-        """See `RowFile.pairs_or_errors`; the rows are the values."""
-        for number, value in enumerate(self._values(), 1):
+    def pairs_or_errors(self, undecodable: str = "strict") -> Iterator[Pair | DataError]:
+        """See `RowFile.pairs_or_errors`; the rows are the values, ``undecodable`` is that of `CorpusFile.lines`."""
+        for number, value in enumerate(self._values(undecodable), 1):
             where = f"{self.path}, value {number:,}"
             try:
                 if isinstance(value, list) and len(value) == 2:
@@ -119,10 +119,10 @@ class JsonFile(RowFile):
             except DataError as error:
                 yield error
 
-    def _values(self) -> Iterator[Any]:
+    def _values(self, undecodable: str) -> Iterator[Any]:
         """The values, of which the outermost array is opened."""
         decoder = json.JSONDecoder()
-        with contextlib.closing(self.file.blocks()) as blocks:
+        with contextlib.closing(self.file.blocks(undecodable)) as blocks:
             text = next(blocks, "")
             array = ARRAY.match(text)
             assert array is not None  # it matches nothing too

@@ -199,26 +199,33 @@ class CorpusFile:
             with self._checked():
                 return () if kind is None else member_names(unpacked.stream, kind)
 
-    def lines(self) -> Generator[str, None, None]:
+    def lines(self, undecodable: str = "strict") -> Generator[str, None, None]:
         """The lines, as `seq2seq.corpora.lines.read_lines`; notes are logged once.
+
+        Args:
+            undecodable: what happens to bytes that are not UTF-8, as ``errors`` of `bytes.decode`.
 
         Raises:
             ConfigError, DataError: as `read_lines` and `raw`.
         """
         note, self._noted = None if self._noted else log.warning, True
+        how = self.encoding, self._setting, self._member, note, undecodable
         try:
             with self.raw() as file:
-                yield from decoded_lines(file, str(self.path), None, self.encoding, self._setting, self._member, note)
+                yield from decoded_lines(file, str(self.path), None, *how)
         except OSError as error:
             raise unreadable(self.path, error) from None
 
-    def blocks(self) -> Generator[str, None, None]:
+    def blocks(self, undecodable: str = "strict") -> Generator[str, None, None]:
         """The text in blocks of about a megabyte, for formats whose lines mean nothing.
+
+        Args:
+            undecodable: as for `lines`.
 
         Raises:
             ConfigError, DataError: as `lines`.
         """
-        decoder = codecs.getincrementaldecoder("utf-8")()
+        decoder = codecs.getincrementaldecoder("utf-8")(undecodable)
         try:
             with self.text() as text:
                 for block in iter(lambda: text.stream.read(BLOCK), b""):

@@ -99,6 +99,7 @@ def decoded_lines(
     setting: str | None = None,
     member: str = "",
     note: Callable[[str], None] | None = log.warning,
+    undecodable: str = "strict",
 ) -> Iterator[str]:
     """The lines of an open binary stream, by the rules of `read_lines`.
 
@@ -108,6 +109,7 @@ def decoded_lines(
         skipped: receives the numbers of lines that are too long, and they are yielded as blank; None: an error.
         encoding, setting, note: as for `read_lines`.
         member: name of a file in an archive; empty: the only text in it.
+        undecodable: what happens to bytes that are not UTF-8, as ``errors`` of `bytes.decode`.
 
     Raises:
         ConfigError, DataError: as `read_lines`.
@@ -132,7 +134,7 @@ def decoded_lines(
                 if raw == codecs.BOM_UTF8:  # an empty file with a byte-order mark
                     return
                 line = line.removeprefix(codecs.BOM_UTF8)
-            yield line.decode("utf-8")
+            yield line.decode("utf-8", undecodable)
     except UnicodeDecodeError as error:
         following = b"" if name == "standard input" else text.stream.read(SAMPLE)  # its writer may be waiting
         raise not_utf8(name, number, error, raw + following, setting, text.packed) from None

@@ -14,7 +14,7 @@ from pathlib import Path
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import RowFile
-from seq2seq.corpora.table_columns import columns_note, header_row, pair_columns, pair_titles
+from seq2seq.corpora.table_columns import TITLE_ROWS, columns_note, header_row, pair_columns, pair_titles
 from seq2seq.corpora.table_form import (
     SAMPLE,
     Form,
@@ -22,7 +22,7 @@ from seq2seq.corpora.table_form import (
     has_quoted_cells,
     has_spaces,
     parsable,
-    parsed_rows,
+    rows_or_errors,
     separator_and_width,
 )
 from seq2seq.errors import DataError, counted, program
@@ -58,7 +58,9 @@ class TableFile(RowFile):
     ) -> None:
         super().__init__(file)
         self._marks, self._said = 0, False
-        sample = first_lines(self.file)
+        sample = first_lines(self.file, "surrogateescape")
+        if any(map(_has_invalid_bytes, sample[:TITLE_ROWS])):  # they decide which columns are read
+            sample = first_lines(self.file)
         self.separator, self.width = separator_and_width(sample[:SAMPLE], self.name)
         self.spaced = has_spaces(sample, self.separator)
         self.quoted = self.separator != "\t" or has_quoted_cells(sample)
@@ -92,11 +94,11 @@ class TableFile(RowFile):
         """Approximate number of pairs."""
         return self.file.expected_lines()
 
-    def pairs_or_errors(self) -> Iterator[Pair | DataError]:
-        """See `RowFile.pairs_or_errors`."""
-        for line, cells in islice(self._rows(), self._above + (self.header is not None), None):
+    def pairs_or_errors(self, undecodable: str = "strict") -> Iterator[Pair | DataError]:
+        """See `RowFile.pairs_or_errors`; ``undecodable`` is that of `CorpusFile.lines`."""
+        for line, cells in islice(self._rows(undecodable), self._above + (self.header is not None), None):
             try:
-                yield self._pair(line, cells)
+                yield cells if isinstance(cells, DataError) else self._pair(line, cells)
             except DataError as error:
                 yield error
         if self._marks and not self._said:
@@ -120,11 +122,18 @@ class TableFile(RowFile):
         return Pair(cells[source], cells[target])
 
     def _first_rows(self) -> list[list[str]]:
-        """The rows that decide the columns, up to one that cannot be read."""
+        """The rows that decide the columns; one that cannot be read has no cells.
+
+        Raises:
+            DataError: the first row cannot be read.
+        """
         rows: list[list[str]] = []
-        with closing(self._rows()) as parsed:
+        with closing(self._rows("surrogateescape")) as parsed:
             try:
-                rows.extend(cells for _, cells in islice(parsed, SAMPLE))
+                for _, cells in islice(parsed, SAMPLE):
+                    if isinstance(cells, DataError) and not rows:
+                        raise cells
+                    rows.append([] if isinstance(cells, DataError) else cells)
             except DataError:
                 if not rows:
                     raise
@@ -136,13 +145,20 @@ class TableFile(RowFile):
             return line.replace("\ufeff", "")
         return line
 
-    def _rows(self) -> Generator[tuple[int, list[str]], None, None]:
-        """The number of the last line of each row, from 1, and its cells; blank lines are left out."""
+    def _rows(self, undecodable: str) -> Generator[tuple[int, list[str] | DataError], None, None]:
+        """The number of the first line of each row, from 1, and its cells or an error; blank lines are left out."""
         self._marks = 0
-        with closing(self.file.lines()) as lines:
+        with closing(self.file.lines(undecodable)) as lines:
             ended = (parsable(self._without_marks(line)) for line in lines)
             form = Form(self.separator, self.quoted, self.spaced)
             advice = ", or set data.format=tsv if marks are text" if self.separator == "\t" else ""
-            for number, cells in parsed_rows(ended, form, self.path, advice):
-                if cells:
+            for number, cells in rows_or_errors(ended, form, self.path, advice):
+                if isinstance(cells, DataError):
+                    yield number, cells
+                elif cells:
                     yield number, [LINE_ENDS.sub(" ", cell) for cell in cells]
+
+
+def _has_invalid_bytes(line: str) -> bool:
+    """Whether a line has bytes that are not UTF-8, decoded as surrogates."""
+    return any("\udc80" <= character <= "\udcff" for character in line)

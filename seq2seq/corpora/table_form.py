@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,33 +42,79 @@ class Form(NamedTuple):
     """Whether the marks follow a space."""
 
 
-def parsed_rows(lines: Iterable[str], form: Form, path: Path, advice: str = "") -> Iterator[tuple[int, list[str]]]:
-    """The number of the last line of each row, from 1, and its cells; a blank line has none.
+class _RowLines(Iterator[str]):
+    """Lines that can be read again from the second line of a row.
+
+    Attributes:
+        row: the lines of the current row.
+    """
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self.row: list[str] = []
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.row.append(line)
+        return line
+
+    def reread(self) -> None:
+        """Continue with the second line of the current row."""
+        self._lines = chain(self.row[1:], self._lines)
+        self.row = []
+
+
+def rows_or_errors(
+    lines: Iterable[str], form: Form, path: Path, advice: str = ""
+) -> Iterator[tuple[int, list[str] | DataError]]:
+    """The number of the first line of each row, from 1, and its cells; a blank line has none.
+
+    A row with wrong quotation marks is an error in place of cells. Reading resumes one line after the beginning of that
+    row, because a mark that is not closed joins the row to all lines up to the next mark.
 
     Args:
         lines: as `parsable` returns them.
         form: how the cells are written.
         path: of the file, for messages.
         advice: end of the message about wrong quotation marks.
+    """
+    source, number, complete = _RowLines(lines), 1, False
+    while not complete:
+        rows = csv.reader(
+            source,
+            delimiter=form.separator,
+            quoting=csv.QUOTE_MINIMAL if form.quoted else csv.QUOTE_NONE,
+            skipinitialspace=form.spaced,
+            strict=True,
+        )
+        try:
+            for cells in rows:
+                yield number, cells
+                number += len(source.row)
+                source.row.clear()
+            complete = True
+        except csv.Error as error:
+            yield (
+                number,
+                DataError(
+                    f"{path}, line {number:,}: wrong quotation marks ({error}): write a mark within a quoted cell "
+                    f'twice, ""{advice}'
+                ),
+            )
+            source.reread()
+            number += 1
+
+
+def parsed_rows(lines: Iterable[str], form: Form, path: Path, advice: str = "") -> Iterator[tuple[int, list[str]]]:
+    """The rows of `rows_or_errors`.
 
     Raises:
         DataError: a row has wrong quotation marks.
     """
-    rows = csv.reader(
-        lines,
-        delimiter=form.separator,
-        quoting=csv.QUOTE_MINIMAL if form.quoted else csv.QUOTE_NONE,
-        skipinitialspace=form.spaced,
-        strict=True,
-    )
-    try:
-        for cells in rows:
-            yield rows.line_num, cells
-    except csv.Error as error:
-        raise DataError(
-            f"{path}, line {rows.line_num:,}: wrong quotation marks ({error}): write a mark within a "
-            f'quoted cell twice, ""{advice}'
-        ) from None
+    for number, cells in rows_or_errors(lines, form, path, advice):
+        if isinstance(cells, DataError):
+            raise cells
+        yield number, cells
 
 
 def table_form(file: CorpusFile, tabs: bool) -> Form:
@@ -91,9 +137,17 @@ def table_form(file: CorpusFile, tabs: bool) -> Form:
     return Form(separator, separator != "\t" or has_quoted_cells(sample), has_spaces(sample, separator))
 
 
-def first_lines(file: CorpusFile) -> list[str]:
-    """The first `SAMPLE` lines and one more, which tells whether the file ends with them."""
-    with closing(file.lines()) as lines:
+def first_lines(file: CorpusFile, undecodable: str = "strict") -> list[str]:
+    """The first `SAMPLE` lines and one more, which tells whether the file ends with them.
+
+    Args:
+        file: the table.
+        undecodable: as for `CorpusFile.lines`.
+
+    Raises:
+        DataError: as `CorpusFile.lines`.
+    """
+    with closing(file.lines(undecodable)) as lines:
         return list(islice(lines, SAMPLE + 1))
 
 

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -172,6 +172,21 @@ def check_fix(training: Mapping[str, Corpus], keep: Collection[Reason]) -> None:
         clean_paths(corpus, name)
 
 
+def check_complete(diagnoses: Iterable[Diagnosis]) -> None:
+    """Check that each corpus was read to its end, since a copy of its beginning would look complete.
+
+    Raises:
+        DataError: a corpus was not.
+    """
+    for diagnosis in diagnoses:
+        if diagnosis.stopped:
+            raise _incomplete(diagnosis.stopped)
+
+
+def _incomplete(reason: str) -> DataError:
+    return DataError(f"{reason}; fix=true wrote nothing, because the rest of the corpus is unread")
+
+
 def clean(diagnosis: Diagnosis, keep: Collection[Reason]) -> CleaningResult:
     """Write the cleaned copy of a corpus, completely or not at all.
 
@@ -180,9 +195,10 @@ def clean(diagnosis: Diagnosis, keep: Collection[Reason]) -> CleaningResult:
 
     Raises:
         ConfigError: as in `clean_paths`.
-        DataError: the corpus has changed since the diagnosis, or no pair would be left.
+        DataError: the corpus cannot be read to its end or has changed since the diagnosis, or no pair would be left.
         RunError: a file cannot be written, or another process is writing it.
     """
+    check_complete([diagnosis])
     paths = clean_paths(diagnosis.corpus, diagnosis.name)
     cleaner, kept = Cleaner(diagnosis, keep), 0
     with ExitStack() as stack:
@@ -199,6 +215,8 @@ def clean(diagnosis: Diagnosis, keep: Collection[Reason]) -> CleaningResult:
                 titles = (" ".join(title.split()) for title in diagnosis.corpus.titles)
                 files[0].write(("\t".join(titles) + "\n").encode())
             for block in read_blocks(diagnosis.corpus):
+                if block.stopped:  # as a file that has changed since the diagnosis
+                    raise _incomplete(block.stopped)
                 sides = cleaner.clean_block(block)
                 kept += len(sides[0])
                 for file, lines in zip(files, sides if len(files) == 2 else [_rows(*sides)], strict=True):

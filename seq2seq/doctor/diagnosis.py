@@ -51,6 +51,7 @@ class Diagnosis:
         pairs: number of pairs.
         notes: problems of whole files.
         findings: at most one per reason, side and partner corpus, in the order of `Reason`.
+        stopped: why the corpus was not read to its end; empty: it was.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Diagnosis:
     pairs: int
     notes: list[str]
     findings: list[Finding]
+    stopped: str = ""
 
 
 def diagnose(
@@ -83,7 +85,7 @@ def diagnose(
     """
     parts = parts or {}
     unreadable = unreadable_corpora(corpora)
-    unread = [Diagnosis(name, corpora[name], 0, [note], []) for name, note in unreadable.items()]
+    unread = [Diagnosis(name, corpora[name], 0, [note], [], note) for name, note in unreadable.items()]
     corpora = {name: corpus for name, corpus in corpora.items() if name not in unreadable}
     trigrams, scripts = sample_statistics(corpora.values())
     corpora |= parts
@@ -95,10 +97,11 @@ def diagnose(
         *(LongSentences(max_length), LengthRatios(max_ratio), Duplicates(), CsvQuotes())
     ]
     statistics: dict[str, PairStatistics] = {}
+    stopped: dict[str, str] = {}
     notes: dict[str, list[str]] = {}
     findings: dict[str, list[Finding]] = {}
     for name in sorted(corpora, key=lambda name: HELD_OUT.index(name) if name in HELD_OUT else len(HELD_OUT)):
-        data, notes[name], findings[name] = check_pairs(corpora[name], pair_checks, codes or {})
+        data, notes[name], findings[name], stopped[name] = check_pairs(corpora[name], pair_checks, codes or {})
         held_out = {other: statistics[other] for other in HELD_OUT if other in statistics and name != WHOLE}
         for check in (*corpus_checks, Overlap(held_out)):
             findings[name] += check.find(data)
@@ -115,6 +118,7 @@ def diagnose(
             len(statistics[name].filled),
             notes[name],
             merge_findings(findings[name] if name not in parts else []),
+            stopped[name],
         )
         for name, corpus in corpora.items()
     ] + unread
@@ -145,6 +149,18 @@ def file_notes(corpus: Corpus) -> list[str]:
         how = ["lines end in carriage returns only"] if file.carriage_returns else []
         how += [f"text in {file.encoding}"] if file.encoding else []
         notes += [f"{file.path}: {' and '.join(how)}; fix=true writes UTF-8 with line feeds"] if how else []
+    return notes
+
+
+def encoding_notes(corpus: Corpus) -> list[str]:
+    """Return one line for each text file with bytes that are not UTF-8: where, and what to do."""
+    notes = []
+    for file in dict.fromkeys(corpus.files if isinstance(corpus, TextFiles | PairPerLine | TableFile) else ()):
+        try:
+            for _ in file.lines():
+                pass
+        except DataError as error:
+            notes.append(str(error))
     return notes
 
 
@@ -196,13 +212,19 @@ def sample_statistics(corpora: Iterable[Corpus]) -> tuple[TrigramModel, dict[str
 
 def check_pairs(
     corpus: Corpus, checks: list[Check[PairArrays]], codes: Mapping[str, str]
-) -> tuple[PairStatistics, list[str], list[Finding]]:
-    """Read a corpus and check its pairs; return their statistics, notes on whole files, and the findings."""
+) -> tuple[PairStatistics, list[str], list[Finding], str]:
+    """Read a corpus and check its pairs.
+
+    Returns:
+        The statistics of the pairs, notes on whole files, the findings, and why reading stopped before the end.
+    """
     parts, unpaired, start = [pair_statistics(PairArrays(SentenceArray([]), SentenceArray([]), {}))], (0, 0), 0
+    stopped = ""
     notes = file_notes(corpus)
     findings: list[Finding] = []
     for block in read_blocks(corpus):
         notes += block.notes
+        stopped = stopped or block.stopped
         if not start:
             notes += language_notes({"source": block.source, "target": block.target}, codes)
             if block.source:
@@ -218,7 +240,9 @@ def check_pairs(
             start += len(block.source)
     if not start:
         notes.append(f"{corpus.name} has no lines: check that this is the right file")
-    return concatenated(parts, unpaired), notes, findings
+    if any(finding.reason is Reason.invalid_utf8 for finding in findings):
+        notes += encoding_notes(corpus)
+    return concatenated(parts, unpaired), notes, findings, stopped
 
 
 def language_notes(sides: Mapping[str, list[str]], codes: Mapping[str, str]) -> list[str]:

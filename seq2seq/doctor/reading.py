@@ -8,12 +8,13 @@ from typing import Any, NamedTuple, cast
 import pyarrow as pa
 import pyarrow.compute
 
-from seq2seq.corpora.columns import ParquetFile, sentence
+from seq2seq.corpora.columns import JsonFile, ParquetFile, sentence
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import PairPerLine, RowFile, TextFiles
 from seq2seq.corpora.lines import MAX_LINE_BYTES, damaged, raw_lines, too_long, unreadable
 from seq2seq.corpora.streams import DamagedError
+from seq2seq.corpora.table import TableFile
 from seq2seq.errors import DataError, counted
 
 BLOCK_PAIRS = 4_000
@@ -34,6 +35,8 @@ class PairBlock(NamedTuple):
     """Surplus lines at the end of the source file and of the target file."""
     notes: tuple[str, ...] = ()
     """Problems of a whole file, one line each."""
+    stopped: str = ""
+    """Why reading ended here, before the end of the corpus; the last row, which is unreadable, stands for the rest."""
 
 
 def read_blocks(corpus: Corpus) -> Iterator[PairBlock]:
@@ -48,6 +51,8 @@ def read_blocks(corpus: Corpus) -> Iterator[PairBlock]:
         return _record_blocks(corpus)
     if isinstance(corpus, ParquetFile):
         return _parquet_blocks(corpus)
+    if isinstance(corpus, TableFile | JsonFile):
+        return _iterated_blocks(corpus.pairs_or_errors(INVALID_BYTES))
     return _iterated_blocks(corpus.pairs_or_errors() if isinstance(corpus, RowFile) else corpus)
 
 
@@ -118,12 +123,13 @@ def _text_blocks(corpus: TextFiles) -> Iterator[PairBlock]:
                 left[side] = reader.read(BLOCK_PAIRS)
         unpaired = readers[0].number - pairs, readers[1].number - pairs
         notes = [reader.damage for reader in readers if reader.damage]
+        last = _stop(PairBlock([], [], {}), notes[0]) if notes else PairBlock([], [], {})
         if any(unpaired):
             notes.append(
                 f"{corpus.target} has {counted(readers[1].number, 'line')}, {corpus.source} {readers[0].number:,}: "
                 "they must match"
             )
-        yield PairBlock([], [], {}, unpaired, tuple(notes))
+        yield last._replace(unpaired=unpaired, notes=tuple(notes))
     finally:
         for reader in readers:
             reader.close()
@@ -144,7 +150,7 @@ def _record_blocks(corpus: PairPerLine) -> Iterator[PairBlock]:
                 block.target.append(pair[1])
             yield block
         if reader.damage:
-            yield PairBlock([], [], {}, notes=(reader.damage,))
+            yield _stop(PairBlock([], [], {}), reader.damage)
     finally:
         reader.close()
 
@@ -188,5 +194,11 @@ def _iterated_blocks(pairs: Iterable[Pair | DataError]) -> Iterator[PairBlock]:
                 yield block
                 block = PairBlock([], [], {})
     except DataError as error:
-        block = block._replace(notes=(str(error),))
+        block = _stop(block, str(error))
     yield block
+
+
+def _stop(block: PairBlock, reason: str) -> PairBlock:
+    """The last block of a corpus that cannot be read to its end."""
+    block.errors[len(block.source)] = reason
+    return block._replace(source=[*block.source, ""], target=[*block.target, ""], notes=(reason,), stopped=reason)

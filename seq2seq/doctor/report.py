@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seq2seq.corpora.corpus import Corpus, Pair
-from seq2seq.doctor.cleaning import CleaningResult
+from seq2seq.doctor.cleaning import NEVER_KEPT, CleaningResult
 from seq2seq.doctor.diagnosis import HELD_OUT, Diagnosis
 from seq2seq.doctor.findings import Finding, Integers
 from seq2seq.doctor.reading import read_blocks
@@ -66,7 +66,8 @@ def next_step(reason: Reason, name: str) -> str:
     if name in HELD_OUT:
         return f"fix=true never changes the {name} set, which others may compare scores on; correct it by hand"
     advice = f"; {reason.advice}" if reason.advice else ""
-    return f"fix=true {VERBS[reason.remedy]} them, unless keep=[{reason}] is set{advice}"
+    keep = "" if reason in NEVER_KEPT else f", unless keep=[{reason}] is set"
+    return f"fix=true {VERBS[reason.remedy]} them{keep}{advice}"
 
 
 def cleaning_summary(result: CleaningResult) -> str:

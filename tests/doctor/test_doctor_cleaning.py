@@ -3,6 +3,8 @@
 import gzip
 import json
 import lzma
+import random
+import re
 import zipfile
 from pathlib import Path
 
@@ -175,6 +177,49 @@ def test_an_empty_copy_is_never_written(tmp_path):
     with pytest.raises(DataError, match=r"there is no pair to clean \(.* has no lines: check that"):
         clean(diagnosed(TsvFile(tmp_path / "a.tsv", "1", "2")), [])
     assert [*tmp_path.iterdir()] == [tmp_path / "a.tsv"]
+
+
+def test_one_bad_row_costs_the_copy_that_row_only(recipe, tmp_path):
+    rows = [f"the number is {word},die Zahl heißt {word}".encode() for word in [*NUMBERS, "last"]]
+    rows[3], rows[11] = b'the number is four,"vier" heisst sie', b"the number is twelve,zw\xf6lf"
+    (tmp_path / "a.csv").write_bytes(b"\n".join(rows))
+    outcome = recipe("doctor", f"data.file={tmp_path / 'a.csv'}", "fix=true")
+    assert "a.clean.tsv: 11 of 13 pairs; dropped 1 unreadable, 1 invalid_utf8\n" in outcome.out
+    assert "a.csv, line 12: byte 0xf6 at position 24 is not UTF-8: as Latin-1 or Windows-1252 it reads" in outcome.out
+    assert (tmp_path / "a.clean.tsv").read_text("utf-8").endswith("the number is last\tdie Zahl heißt last\n")
+
+
+@pytest.mark.parametrize("kind", ["text", "table", "json"])
+def test_no_copy_is_written_of_a_corpus_that_cannot_be_read_to_its_end(recipe, tmp_path, kind):
+    if kind == "json":
+        text = "[" + "".join(f'{{"en": "the number is {word}", "de": "die Zahl"}},\n' for word in NUMBERS) + '{"en'
+        (tmp_path / "a.json").write_text(text)
+        names, reason = ["data.file=a.json"], "a.json: not JSON"
+    else:
+        chance, separator = random.Random(1), "\t" if kind == "table" else " "
+        lines = [f"{chance.random()}{separator}{chance.random()} x\n" for _ in range(3_000)]
+        packed = gzip.compress("".join(lines).encode())
+        (tmp_path / "a.en.gz").write_bytes(packed[:-9_000])
+        (tmp_path / "a.de").write_text("".join(lines))
+        names = ["data.file=a.en.gz"] if kind == "table" else ["data.train.source=a.en.gz", "data.train.target=a.de"]
+        reason = "a.en.gz: damaged or incomplete gzip data after line 2,"
+    before = sorted(tmp_path.iterdir())
+    outcome = recipe("doctor", *(name.replace("=", f"={tmp_path}/") for name in names), "fix=true")
+    assert outcome.code == 1
+    assert outcome.err.count("\n") == 1
+    assert reason in outcome.err
+    assert "; fix=true wrote nothing, because the rest of the corpus is unread\n" in outcome.err
+    assert re.search(r"^unreadable +1   drops$", outcome.out, re.MULTILINE)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_table_that_changes_after_the_diagnosis_is_not_cleaned(tmp_path):
+    (tmp_path / "a.csv").write_text("".join(f"the number is {word},die Zahl {word}\n" for word in NUMBERS))
+    diagnosis = diagnosed(TableFile(tmp_path / "a.csv", "en", "de"))
+    (tmp_path / "a.csv").write_text("another,andere\n")
+    with pytest.raises(DataError, match=r"a\.csv has changed while it was in use: .*; fix=true wrote nothing"):
+        clean(diagnosis, [])
+    assert [*tmp_path.iterdir()] == [tmp_path / "a.csv"]
 
 
 def test_an_existing_file_is_never_replaced(tmp_path):

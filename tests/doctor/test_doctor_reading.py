@@ -16,6 +16,7 @@ from seq2seq.corpora.corpus import Corpus, Pair, PairList
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.lines import read_lines
+from seq2seq.corpora.table import TableFile
 from seq2seq.doctor import reading
 from seq2seq.doctor.reading import PairBlock, read_blocks
 from seq2seq.errors import DataError
@@ -31,6 +32,7 @@ def read_whole(corpus: Corpus) -> PairBlock:
         {start + row: error for start, part in zip(starts, parts, strict=True) for row, error in part.errors.items()},
         next((part.unpaired for part in parts if any(part.unpaired)), (0, 0)),
         tuple(note for part in parts for note in part.notes),
+        parts[-1].stopped if parts else "",
     )
 
 
@@ -84,6 +86,7 @@ def test_lines_before_damaged_gzip_data_are_read_and_the_damage_is_noted(tmp_pat
     assert block.source[:2] == ["line 0", "line 1"]
     assert "a.en.gz: damaged or incomplete gzip data after line" in block.notes[0]
     assert "they must match" in block.notes[1]
+    assert block.stopped == block.errors[len(block.source) - 1] == block.notes[0], "the last row stands for the rest"
 
 
 def test_unreadable_rows_are_recorded_with_their_number(tmp_path):
@@ -127,7 +130,37 @@ def test_other_corpora_are_read_up_to_their_first_error(monkeypatch):
             raise DataError("the rest is gone")
 
     block = read_whole(Failing("list", [Pair("a", "b")] * 5))
-    assert (block.source, block.notes) == (["a"] * 5, ("the rest is gone",))
+    assert (block.source, block.notes) == (["a"] * 5 + [""], ("the rest is gone",))
+    assert (block.errors, block.stopped) == ({5: "the rest is gone"}, "the rest is gone")
+
+
+@pytest.mark.parametrize("lost", ['"We sleep', '"We" sleep', '"We sleep""', 'x,"Wir"schlafen'])
+@pytest.mark.parametrize("after", [["c,d", "e,f"], ['"c","d"', '"e","f"'], ['c,"d"', 'e,"f"']])
+def test_a_row_with_wrong_quotation_marks_is_the_only_one_that_is_lost(tmp_path, lost, after):
+    (tmp_path / "a.csv").write_text("\n".join(["en,de", "a,b", f"{lost},Wir schlafen", *after, ""]))
+    block = read_whole(TableFile(tmp_path / "a.csv", "en", "de"))
+    assert (block.source, block.target) == (["a", "", "c", "e"], ["b", "", "d", "f"])
+    assert list(block.errors) == [1]
+    assert "a.csv, line 3: wrong quotation marks" in block.errors[1]
+    assert block.stopped == ""
+
+
+def test_a_table_is_read_on_after_bytes_that_are_not_utf8(tmp_path):
+    rows = [f"a{number},b{number}" for number in range(20)]
+    for place in (12, 19):
+        lines = [row.encode() for row in rows]
+        lines[place] = b"sch\xf6n,ja"
+        (tmp_path / "a.csv").write_bytes(b"\n".join(lines))
+        corpus = TableFile(tmp_path / "a.csv", "en", "de")
+        block = read_whole(corpus)
+        assert (len(block.source), block.source[place], block.errors) == (20, "sch\udcf6n", {})
+        with pytest.raises(DataError, match=rf"a\.csv, line {place + 1}: byte 0xf6 at position 4 is not UTF-8"):
+            list(corpus)
+    (tmp_path / "a.csv").write_bytes(b"\n".join([b"\xf6,de", *lines]))
+    with pytest.raises(DataError, match=r"line 1: byte 0xf6 .* is not UTF-8"):
+        TableFile(tmp_path / "a.csv", "en", "de")
+    (tmp_path / "a.json").write_bytes(b'[{"en": "a", "de": "b"}, {"en": "\xf6", "de": "b"}, {"en": "c", "de": "d"}]')
+    assert read_whole(JsonFile(tmp_path / "a.json", "en", "de")).source == ["a", "\udcf6", "c"]
 
 
 def test_a_missing_file_and_a_pipe_are_errors(tmp_path):
