@@ -38,6 +38,17 @@ ZERO_WIDTH_SPACE = "\u200b"
 WORD_SPACE = regex.compile(f"(?<={UNSEGMENTED.pattern}){ZERO_WIDTH_SPACE}(?={UNSEGMENTED.pattern})")
 """A zero-width space between letters of a script without spaces, as Khmer, Thai and Burmese text separates words."""
 
+QUOTATION_MARKS = ("“„", "”"), ("„", "“"), ("«", "»"), ("»", "«"), ("‘‚", "’"), ("‚", "‘"), ("‹", "›")
+"""Opening marks, and the one that closes them; in mojibake they are bytes of a letter."""
+
+_NO_BYTE = r"(?<![\p{L}\p{N}\p{S}])"  # the first byte of a letter would be one of these before its second byte
+_CLOSING = [
+    rf"{mark}(?<={_NO_BYTE}[{opening}][^{opening}{mark}]*{_NO_BYTE}\p{{Lu}}+{mark})(?![\p{{L}}{mark}])"
+    for opening, mark in QUOTATION_MARKS
+]
+CLOSING = regex.compile(f"({'|'.join(_CLOSING)})")
+"""A quotation mark that closes an open one after a word in capitals, as in “IPORÃ”: with Ã, it looks like mojibake."""
+
 _FOLD = {ord(char): " " for char in SEPARATORS} | {ord(char): None for char in CONTROL + BYTE_ORDER_MARK + INVISIBLE}
 _FOLD_BUT_SPACES = {code: new for code, new in _FOLD.items() if chr(code) != ZERO_WIDTH_SPACE}
 _INVISIBLE = regex.compile(f"[{INVISIBLE}]")
@@ -64,7 +75,9 @@ def has_invisible(text: str) -> bool:
 
 def repair_mojibake(text: str) -> str:
     """Return the text as it was before UTF-8 was decoded in another encoding; the same text: it has no mojibake."""
-    repaired = fix_encoding(text, _MOJIBAKE_ONLY)
+    repaired = "".join(
+        part if number % 2 else fix_encoding(part, _MOJIBAKE_ONLY) for number, part in enumerate(CLOSING.split(text))
+    )
     # A text of equal length only had control characters replaced, which are a kind of their own.
     return repaired if len(repaired) < len(text) else text
 

@@ -87,13 +87,30 @@ def test_mojibake_is_found_and_repaired(text, encoding):
     assert repair_mojibake(decoded_wrongly(text, encoding)) == text
 
 
+@pytest.mark.parametrize(
+    ("text", "repaired"),
+    [
+        ("«Tupã» – “IPORÃ” e maÃ§Ã£", "«Tupã» – “IPORÃ” e maçã"),
+        ("Â«ROMAÂ» e ““METRÃ””", "«ROMA» e ““METRÔ”"),
+        ("METRÃ” 7", "METRÔ 7"),
+        ("Ð“Ð¾Ð´ Ð”Ð° Ð»ÐµÑ‚", "Год Да лет"),
+    ],
+)
+def test_mojibake_beside_quotation_marks_is_repaired(text, repaired):
+    assert repair_mojibake(text) == repaired
+
+
 def test_a_trademark_sign_is_found_where_it_became_a_control_character():
     """As cp1252 it becomes â„¢, which could be text."""
     assert Reason.mojibake in findings(decoded_wrongly("™", "latin-1"))
 
 
 @pytest.mark.parametrize(
-    "text", ["„Spaß“", "CAFÉ”", "à «la» carte", "Ärger", "ÎLE", "ESPAÑA", "„Ä“", "Â", "Ørsted", "40 °C", "São", "ÑANDÚ"]
+    "text",
+    [
+        *("„Spaß“", "CAFÉ”", "à «la» carte", "Ärger", "ÎLE", "ESPAÑA", "„Ä“", "Â", "Ørsted", "40 °C", "São", "ÑANDÚ"),
+        *("“IPORÃ”.", "«MITÃ» ou.", "Ha’e he’i “IRMÃ”", "(«IRMÃ, ROMÂ»)", "‘SÃ’ – “Ã”", "»ROMÂ«", "‚IRMÃ‘"),
+    ],
 )
 def test_text_that_resembles_mojibake_is_not_changed(text):
     assert findings(text) == {}
