@@ -3,8 +3,9 @@
 import math
 
 import numpy as np
+import numpy.typing as npt
 
-from seq2seq.doctor.arrays import PairArrays, PairStatistics
+from seq2seq.doctor.arrays import Mask, PairArrays, PairStatistics
 from seq2seq.doctor.findings import Finding
 from seq2seq.doctor.reasons import Reason
 
@@ -12,6 +13,8 @@ SPREADS = 5.0
 """Standard deviations of the logarithm of the ratio (estimated from the median deviation) that an outlier exceeds."""
 SMOOTHING = 10
 """Characters added to both lengths before division, so that short sentences may differ freely."""
+MIN_CORRELATION = 0.3
+"""Below this rank correlation of the lengths of both sides, as in a word list, their ratio shows nothing."""
 
 
 class UnreadableRows:
@@ -59,7 +62,8 @@ class LengthRatios:
 
     The ratio is (target + 10) / (source + 10) characters; the usual ratio is the median of the corpus. So Chinese
     sentences with a third of the characters of their English translations are not outliers. In a dictionary, ratios
-    differ so much that few are: an outlier is also far from the others.
+    differ so much that few are: an outlier is also far from the others. In a glossary, the few definitions differ from
+    the many words alike: an outlier is an exception among the pairs of about its length too.
 
     Args:
         max_ratio: a pair is an outlier above this multiple of the usual ratio, or below its inverse.
@@ -69,14 +73,46 @@ class LengthRatios:
         self._max_ratio = max_ratio
 
     def find(self, data: PairStatistics) -> list[Finding]:
-        """Return at most one finding; its note has the usual ratio."""
+        """Return at most one finding; its note has the usual ratio. It has no rows if the lengths do not correlate."""
         rows = np.flatnonzero(data.filled)
         if not len(rows):
             return []
-        logs = np.log((data.target_lengths[rows] + SMOOTHING) / (data.source_lengths[rows] + SMOOTHING))
+        source, target = data.source_lengths[rows], data.target_lengths[rows]
+        logs = np.log((target + SMOOTHING) / (source + SMOOTHING))
         median = float(np.median(logs))
         deviations = np.abs(logs - median)
         spread = 1.4826 * float(np.median(deviations))
-        outliers = rows[deviations > max(math.log(self._max_ratio), SPREADS * spread)]
+        far = deviations > max(math.log(self._max_ratio), SPREADS * spread)
+        outliers = np.flatnonzero(far)[_are_exceptions(far, np.maximum(source, target))]
+        if not len(outliers):
+            return []
+        if (correlation := _rank_correlation(source, target)) < MIN_CORRELATION:
+            note = f"not checked: the lengths of the two sides hardly correlate ({correlation:.2f})"
+            return [Finding(Reason.ratio, np.empty(0, np.int64), note=note)]
         note = f"median of this corpus: {math.exp(median):.2f} target characters per source character"
-        return [Finding(Reason.ratio, outliers, note=note)] if len(outliers) else []
+        return [Finding(Reason.ratio, rows[outliers], note=note)]
+
+
+def _are_exceptions(far: Mask, lengths: npt.NDArray[np.int32]) -> Mask:
+    """Whether most pairs of half to twice the length of each far one are not far, [far ones].
+
+    Args:
+        far: which pairs have an unusual ratio, [pairs].
+        lengths: of the longer side of each pair, [pairs].
+    """
+    order = np.argsort(lengths)
+    ascending, far_before = lengths[order], np.append(0, np.cumsum(far[order]))
+    first = np.searchsorted(ascending, lengths[far] / 2)
+    last = np.searchsorted(ascending, lengths[far] * 2, "right")
+    return np.asarray(2 * (far_before[last] - far_before[first]) < last - first)
+
+
+def _rank_correlation(source: npt.NDArray[np.int32], target: npt.NDArray[np.int32]) -> float:
+    """Spearman's correlation, on which a few outliers have little influence; 0 if all lengths of a side are equal."""
+    ranks = []
+    for lengths in (source, target):
+        _, values, counts = np.unique(lengths, return_inverse=True, return_counts=True)
+        rank = (np.cumsum(counts) - counts / 2)[values]  # equal lengths share the middle of their ranks
+        ranks.append(rank - rank.mean())
+    scale = math.sqrt(float((ranks[0] ** 2).sum() * (ranks[1] ** 2).sum()))
+    return float((ranks[0] * ranks[1]).sum()) / scale if scale else 0.0

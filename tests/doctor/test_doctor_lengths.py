@@ -48,12 +48,37 @@ def test_length_ratios_are_compared_with_the_median(factor):
 
 
 def test_where_ratios_differ_widely_few_are_outliers():
-    """Entries of a dictionary have translations of any length."""
+    """Translations of words may have any length."""
     chance = np.random.default_rng(1)
-    source = np.full(500, 10, np.int32)
-    target = np.exp(chance.normal(3.5, 0.6, 500)).astype(np.int32)
-    target[7] = 9_000
-    zeros = np.zeros(500, np.int64)
-    none = zeros.astype(np.uint8)
-    (finding,) = LengthRatios(3.0).find(PairStatistics(zeros, zeros, source, target, zeros == 0, none, none))
+    source = chance.integers(10, 100, 500)
+    target = (source * np.exp(chance.normal(0, 0.6, 500))).astype(int)
+    target[7] = 9 * source[7]
+    lengths = [*zip(source.tolist(), target.tolist(), strict=True)]
+    assert LengthRatios(3.0).find(statistics(*lengths)) == []
+    lengths[7] = 3, 300
+    (finding,) = LengthRatios(3.0).find(statistics(*lengths))
     assert finding.rows.tolist() == [7]
+
+
+def glossary(definitions: int, correlated: bool) -> list[tuple[int, int]]:
+    """Words of 4 to 12 letters and a few definitions of others."""
+    chance = np.random.default_rng(1)
+    words = chance.integers(4, 12, (95, 2))
+    if correlated:
+        words[:, 1] = words[:, 0] + chance.integers(-1, 2, 95)
+    return [*map(tuple, words.tolist()), *((50 + number, 4) for number in range(definitions))]
+
+
+@pytest.mark.parametrize("correlated", [False, True])
+@pytest.mark.parametrize("definitions", [1, 7, 20])
+def test_definitions_among_the_words_of_a_glossary_are_no_outliers(definitions, correlated):
+    assert LengthRatios(3.0).find(statistics(*glossary(definitions, correlated))) == []
+
+
+def test_lengths_that_hardly_correlate_show_no_outliers():
+    phrases = [(45 + number, 70 - number) for number in range(12)]
+    (finding,) = LengthRatios(3.0).find(statistics(*glossary(7, correlated=False), *phrases))
+    assert finding.rows.tolist() == []
+    assert finding.note.startswith("not checked: the lengths of the two sides hardly correlate (")
+    (finding,) = LengthRatios(3.0).find(statistics(*glossary(7, correlated=True), *phrases))
+    assert finding.rows.tolist() == [*range(95, 102)], "as many sentences of this length have the usual ratio"
