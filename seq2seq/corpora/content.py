@@ -1,7 +1,7 @@
 """What the bytes of a file are, whatever its name: compressed, an archive, text in an encoding, or no text at all.
 
-gzip, xz and bzip2 are decompressed. Other encodings than UTF-8 are read if they are named, and files whose lines end in
-carriage returns are read as such lines. Everything else is an error that says what the file is and what to do.
+gzip, xz and bzip2 are decompressed. Other encodings than UTF-8 are read if they are named, and files whose lines mostly
+end in carriage returns are read as such lines. Everything else is an error that says what the file is and what to do.
 """
 
 import codecs
@@ -19,7 +19,7 @@ MAX_LINE_BYTES = 1_000_000
 """Bytes per line, its end included. A longer line is not text, but for example a decompression bomb."""
 
 SAMPLE = 10_000
-"""Bytes that show UTF-16 and UTF-32."""
+"""Bytes that show UTF-16 and UTF-32, and how lines end unless the first line is longer."""
 
 NESTED = 3
 """Layers of compression and archives: a.en.gz in a tar.gz has three."""
@@ -56,7 +56,7 @@ class Text(NamedTuple):
     packed: bool
     """Whether it was compressed or in an archive."""
     carriage_returns: bool
-    """Whether its lines end in carriage returns only, which became line feeds."""
+    """Whether its lines end in carriage returns, which became line feeds."""
 
 
 class Unpacked(NamedTuple):
@@ -197,13 +197,21 @@ def as_text(file: IO[bytes], name: str, encoding: str | None, setting: str | Non
         stream, start = peek(stream, SAMPLE)
     codec = _checked_encoding(start, name, encoding, setting, layers > 0)
     stream, start = peek_line(stream if codec is None else recoded(stream, codec, name), MAX_LINE_BYTES + 1)
+    if name != "standard input":
+        stream, beginning = peek(stream, SAMPLE)
+        start = max(start, beginning, key=len)
+    elif start.endswith(b"\n"):  # one line shows no more
+        return Text(stream, layers > 0, carriage_returns=False)
     returns = ends_in_carriage_returns(start)
     return Text(with_line_feeds(stream) if returns else stream, layers > 0, returns)
 
 
-def ends_in_carriage_returns(line: bytes) -> bool:
-    """Whether the first line of a file shows that its lines end in carriage returns: it has some, and no line feed."""
-    return b"\n" not in line and b"\r" in line
+def ends_in_carriage_returns(start: bytes) -> bool:
+    """Whether lines end in carriage returns: the beginning of the file has more of them alone than line feeds.
+
+    Line feeds may stand in cells of several lines, or after the last line.
+    """
+    return start.count(b"\r") - start.count(b"\r\n") > start.count(b"\n")
 
 
 def _checked_encoding(start: bytes, name: str, encoding: str | None, setting: str | None, packed: bool) -> str | None:

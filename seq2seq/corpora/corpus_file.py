@@ -118,7 +118,7 @@ class CorpusFile:
 
     @cached_property
     def carriage_returns(self) -> bool:
-        """Whether lines end in carriage returns only.
+        """Whether lines end in carriage returns.
 
         Raises:
             ConfigError, DataError: as `text`.

@@ -40,9 +40,9 @@ def read_lines(
 ) -> Iterator[str]:
     """The lines of a text file, one at a time, without their ends; gzip, xz and bzip2 are decompressed.
 
-    A line ends at a line feed only; if a file has carriage returns and no line feed, at a carriage return. A carriage
-    return before a line feed (CRLF) and a byte-order mark at the start of the file are removed. The last line end may
-    be missing; blank lines are kept.
+    A line ends at a line feed only; if a file begins with more carriage returns alone than line feeds, at both. A
+    carriage return before a line feed (CRLF) and a byte-order mark at the start of the file are removed. The last line
+    end may be missing; blank lines are kept.
 
     Args:
         path: the file; ``corpus.zip/train.en`` is a file in an archive.
@@ -119,7 +119,7 @@ def decoded_lines(
     try:
         text = as_text(file, name, encoding, setting, member)
         if text.carriage_returns and note is not None:
-            note(f"{name}: lines end in carriage returns only, and are read so")
+            note(f"{name}: lines end in carriage returns, and are read so")
         for number, raw in enumerate(raw_lines(text.stream), 1):
             if len(raw) > MAX_LINE_BYTES:
                 if skipped is None:

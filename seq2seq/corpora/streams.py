@@ -100,10 +100,15 @@ class _Recoded(_Bytes):
 class _LineFeeds(_Bytes):
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__()
-        self._file = file
+        self._file, self._after_return = file, False
 
     def _block(self, size: int) -> bytes | None:
-        return cast(Any, self._file).read1(size).replace(b"\r", b"\n") or None
+        block = cast(Any, self._file).read1(size)
+        if not block:
+            return None
+        rest = block[1:] if self._after_return and block.startswith(b"\n") else block
+        self._after_return = block.endswith(b"\r")
+        return cast(bytes, rest.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
 
 
 def put_back(start: bytes, rest: IO[bytes]) -> IO[bytes]:
@@ -131,7 +136,7 @@ def recoded(file: IO[bytes], encoding: str, name: str) -> IO[bytes]:
 
 
 def with_line_feeds(file: IO[bytes]) -> IO[bytes]:
-    """A stream with a line feed for each carriage return."""
+    """A stream with a line feed for each carriage return, and for one with its line feed."""
     return io.BufferedReader(_LineFeeds(file), BLOCK)
 
 

@@ -146,7 +146,7 @@ def file_notes(corpus: Corpus) -> list[str]:
     """Return one line for each file that is converted while it is read."""
     notes = [corpus.note] if corpus.note else []
     for file in dict.fromkeys(corpus.files if isinstance(corpus, TextFiles | PairPerLine | TableFile) else ()):
-        how = ["lines end in carriage returns only"] if file.carriage_returns else []
+        how = ["lines end in carriage returns"] if file.carriage_returns else []
         how += [f"text in {file.encoding}"] if file.encoding else []
         notes += [f"{file.path}: {' and '.join(how)}; fix=true writes UTF-8 with line feeds"] if how else []
     return notes

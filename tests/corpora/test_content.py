@@ -23,6 +23,7 @@ from seq2seq.corpora.files import TextFiles
 from seq2seq.corpora.formats import open_pairs
 from seq2seq.corpora.lines import read_input, read_lines
 from seq2seq.corpora.reading import named_corpora, read_split
+from seq2seq.corpora.streams import with_line_feeds
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.translation.io import read_text
 
@@ -167,7 +168,7 @@ def test_carriage_returns_end_lines_if_there_is_no_line_feed(tmp_path, pack, cap
     path = written(tmp_path, pack(TEXT.replace("\n", "\r").encode()))
     file = CorpusFile(path)
     assert list(file.lines()) == list(file.lines()) == LINES
-    assert caplog.messages == [f"{path}: lines end in carriage returns only, and are read so"]
+    assert caplog.messages == [f"{path}: lines end in carriage returns, and are read so"]
     lines, count = read_input(str(path))
     assert (list(lines), count) == (LINES, 2)
     assert len(caplog.messages) == 2, "said once by each"
@@ -175,6 +176,33 @@ def test_carriage_returns_end_lines_if_there_is_no_line_feed(tmp_path, pack, cap
     assert list(read_input("-")[0]) == LINES
     assert list(Corpus.read(written(tmp_path, b"a\tb\rc\td\r"))) == [Pair("a", "b"), Pair("c", "d")]
     assert list(read_lines(written(tmp_path, b"a\rb\nc"))) == ["a\rb", "c"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "en,de\rWe work.,Wir arbeiten.\rYes.,Ja.\r\n",
+        "en,de\rWe work.,Wir arbeiten.\rYes.,Ja.\n",
+        "en,de\rWe work.,Wir arbeiten.\r\nYes.,Ja.\r",
+        'en,de\r"We\nwork.","Wir\narbeiten."\rYes.,Ja.\r',
+        'en\tde\r"We\nwork."\t"Wir\narbeiten."\rYes.\tJa.\r',
+    ],
+)
+def test_a_few_line_feeds_among_carriage_returns_are_no_other_kind_of_file(tmp_path, content):
+    pairs = [Pair("We work.", "Wir arbeiten."), Pair("Yes.", "Ja.")]
+    assert list(Corpus.read(written(tmp_path, content.encode()))) == pairs
+    assert list(Corpus.read(written(tmp_path, gzip.compress(content.encode())))) == pairs
+
+
+def test_a_return_and_its_line_feed_end_one_line_wherever_blocks_end():
+    for size in range(1, 8):
+        stream = with_line_feeds(io.BufferedReader(io.BytesIO(b"a\rb\r\n\r\nc\n\rd\r"), size))
+        assert b"".join(iter(lambda stream=stream, size=size: stream.read1(size), b"")) == b"a\nb\n\nc\n\nd\n"
+
+
+def test_a_line_of_standard_input_may_have_carriage_returns(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a\rb\rc\nd\n")))
+    assert list(read_input("-")[0]) == ["a\rb\rc", "d"]
 
 
 def test_more_than_a_megabyte_of_carriage_returns_is_lines(tmp_path):

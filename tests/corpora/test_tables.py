@@ -74,7 +74,8 @@ def test_quoted_cells_may_follow_a_space(tmp_path):
 
 @pytest.mark.parametrize("separator", ["\t", ";"])
 def test_a_carriage_return_within_a_sentence_is_a_space(tmp_path, separator):
-    assert list(table(tmp_path, f"We\rwork.{separator}Wir\rarbeiten.\r\n")) == [WE]
+    content = f"Yes.{separator}Ja.\r\nWe\rwork.{separator}Wir\rarbeiten.\r\n"
+    assert list(table(tmp_path, content)) == [Pair("Yes.", "Ja."), WE]
 
 
 def test_line_ends_within_a_cell_become_one_space_in_linear_time(tmp_path):

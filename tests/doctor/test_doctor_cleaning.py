@@ -142,7 +142,7 @@ def test_the_copy_is_utf8_with_line_feeds_whatever_the_original_is(tmp_path):
     (tmp_path / "a.de.xz").write_bytes(lzma.compress("\r".join([*sides[1], ""]).encode("cp1252")))
     paths = [tmp_path / "all.zip" / "sub" / "a.en", tmp_path / "a.de.xz"]
     diagnosis = diagnosed(TextFiles(*(CorpusFile(path, "cp1252") for path in paths)))
-    assert f"{paths[1]}: lines end in carriage returns only and text in cp1252; fix=true" in "".join(diagnosis.notes)
+    assert f"{paths[1]}: lines end in carriage returns and text in cp1252; fix=true" in "".join(diagnosis.notes)
     result = clean(diagnosis, [])
     assert result.paths == (tmp_path / "a.clean.en", tmp_path / "a.clean.de")
     for path, lines in zip(result.paths, sides, strict=True):

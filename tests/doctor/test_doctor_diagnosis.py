@@ -183,7 +183,7 @@ def test_files_that_are_no_text_are_named_and_the_others_checked(tmp_path, pairs
     files["train"][1].write_bytes(files["train"][1].read_bytes().replace(b"\n", b"\r"))
     train, test = diagnose({n: TextFiles(*f) for n, f in files.items()}, max_length=400, max_ratio=3.0)
     assert train.pairs == 70
-    assert any("train.de: lines end in carriage returns only; fix=true writes UTF-8" in note for note in train.notes)
+    assert any("train.de: lines end in carriage returns; fix=true writes UTF-8" in note for note in train.notes)
     assert test.pairs == 0
     assert "UTF-16" in test.notes[0]
     with pytest.raises(DataError, match="UTF-16"):
