@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from itertools import chain, islice
+from itertools import chain, dropwhile, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -138,17 +138,24 @@ def table_form(file: CorpusFile, tabs: bool) -> Form:
 
 
 def first_lines(file: CorpusFile, undecodable: str = "strict") -> list[str]:
-    """The first `SAMPLE` lines and one more, which tells whether the file ends with them.
+    """The lines that decide how a table is written: the first `SAMPLE`, and one more if the file does not end there.
+
+    If none has a quotation mark, as many from the first line with one follow: programs enclose only cells that need it.
 
     Args:
         file: the table.
         undecodable: as for `CorpusFile.lines`.
 
     Raises:
-        DataError: as `CorpusFile.lines`.
+        DataError: as `CorpusFile.lines`, for the first ones.
     """
-    with closing(file.lines(undecodable)) as lines:
-        return list(islice(lines, SAMPLE + 1))
+    with closing(file.lines(undecodable)) as lines, closing(file.blocks(undecodable)) as blocks:
+        sample = list(islice(lines, SAMPLE + 1))
+        if len(sample) > SAMPLE and not any('"' in line for line in sample):
+            with suppress(DataError):  # raised again where the line is read
+                if any('"' in block for block in blocks):  # much faster than by lines
+                    sample.extend(islice(dropwhile(lambda line: '"' not in line, lines), SAMPLE))
+    return sample
 
 
 def separator_and_width(lines: list[str], name: str) -> tuple[str, int]:

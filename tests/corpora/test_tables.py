@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.corpora.corpus import Corpus, Pair
+from seq2seq.corpora.documents.table import TableDocument
 from seq2seq.corpora.table import TableFile
 from seq2seq.corpora.table_columns import header_columns
 from seq2seq.doctor.reading import read_blocks
@@ -89,6 +90,34 @@ def test_a_long_quoted_table_is_recognised_by_its_beginning(tmp_path):
     assert len(pairs) == 1500
     assert pairs[0] == ('He said "no".', "Nein.")
     assert pairs[999] == ("Two lines", "Zwei.")
+
+
+@pytest.mark.parametrize(
+    ("late", "pair"),
+    [
+        ('"He said ""no""."\t"Er sagte ""nein""."', ('He said "no".', 'Er sagte "nein".')),
+        ('"Two\tcells"\tZwei', ("Two\tcells", "Zwei")),
+        ('"Two\nlines"\t"Zwei\nZeilen"', ("Two lines", "Zwei Zeilen")),
+        ('"No, Tom."\t"Nein, Tom."', ("No, Tom.", "Nein, Tom.")),  # as Excel writes: no other cell has a comma
+        ('"No."\t"Nein."', ('"No."', '"Nein."')),  # no program encloses these and not the others
+        ('"Yes," he said.\t"Ja", sagte er.', ('"Yes," he said.', '"Ja", sagte er.')),
+        ('He said "no".\tEr sagte "nein".', ('He said "no".', 'Er sagte "nein".')),
+    ],
+)
+@pytest.mark.parametrize("end", ["", "Bye.\tTschau.\n", "Bye.\tTschau.\n" * 1_500])
+def test_the_first_quotation_marks_decide_wherever_they_stand(tmp_path, late, pair, end):
+    before = "Go.\tGeh.\nCome.\tKomm.\n" * 600
+    pairs = list(table(tmp_path, f"{before}{late}\n{end}"))
+    assert pairs[1_200] == pair
+    assert len(pairs) == 1_201 + end.count("\n")
+    if not end:
+        document = TableDocument(tmp_path / "pairs.csv", "en", "de")
+        assert document.quoted == (pair[0][0] != '"' and late[0] == '"')
+
+
+def test_spaces_before_quoted_cells_are_found_wherever_they_stand(tmp_path):
+    corpus = table(tmp_path, "Go., Geh.\n" * 1_200 + '"No, Tom.", "Nein, Tom."\n')
+    assert list(corpus)[1_200] == ("No, Tom.", "Nein, Tom.")
 
 
 @pytest.mark.parametrize(
