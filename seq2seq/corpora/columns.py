@@ -39,6 +39,8 @@ MOST_NAMED = 20
 class JsonLinesFile(PairPerLine):
     """A file with one JSON object per line and a string (or null, a blank sentence) in each of the two columns.
 
+    Blank lines are skipped.
+
     Raises:
         DataError: the file is missing or a folder. While reading: as `read_lines`; a line is not a JSON object, lacks a
             column or has a value that is not text; or the file is empty.
@@ -53,12 +55,14 @@ class JsonLinesFile(PairPerLine):
         """The content of the file, and which columns are read."""
         return f"json {self.file.identity} {self.columns}"
 
-    def pair(self, line: str, number: int) -> Pair:
-        """The pair in a line; the line's number is for messages.
+    def pair(self, line: str, number: int) -> Pair | None:
+        """The pair in a line; None for a blank line; the line's number is for messages.
 
         Raises:
             DataError: the line is not a JSON object, lacks a column, or has a value that is not text.
         """
+        if not line.strip():
+            return None
         where = f"{self.path}, line {number:,}"
         try:
             row = json.loads(line)

@@ -114,15 +114,15 @@ class PairPerLine(FileCorpus):
     """
 
     @abstractmethod
-    def pair(self, line: str, number: int) -> Pair:
-        """The pair in a line; the line's number is for messages."""
+    def pair(self, line: str, number: int) -> Pair | None:
+        """The pair in a line; None if the format allows blank lines and this is one; the number is for messages."""
 
     def expected_pairs(self) -> int | None:
         """Approximate number of pairs."""
         return self.file.expected_lines()
 
     def __iter__(self) -> Iterator[Pair]:
-        return require_pairs(self.file.parsed(self.pair), self.name)
+        return require_pairs((pair for pair in self.file.parsed(self.pair) if pair is not None), self.name)
 
 
 class TsvFile(PairPerLine):

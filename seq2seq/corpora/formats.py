@@ -5,7 +5,7 @@ Each format is one entry of `FORMATS`: its name in ``data.format``, how it is re
 
 import re
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from seq2seq.corpora.documents.opening import KIND_OF_FORMAT, Kind, kind_of_file
 from seq2seq.corpora.files import TextFiles, TsvFile
 from seq2seq.corpora.languages import language_named
 from seq2seq.corpora.lines import unreadable
+from seq2seq.corpora.streams import DamagedError
 from seq2seq.corpora.table import TableFile
 from seq2seq.errors import ConfigError, DataError
 
@@ -28,6 +29,11 @@ START = 10_000
 
 OBJECT = re.compile(r'\s*\{\s*("(?:[^"\\]|\\.)*+"\s*(:|$)|\}\s*$|"[^"]*$)')
 """The first line of JSON lines. A sentence may begin with {} or {"name"}."""
+
+VALUES = re.compile(
+    r'\s*(\[\s*(\{\s*(["}]|$)|\[\s*"|$)|\{\s*$|\[\s*"(?:[^"\\]|\\.)*+"\s*,\s*"(?:[^"\\]|\\.)*+"\s*\]\s*$)'
+)
+"""The first line of a JSON array, of an object that spans lines, or of lines with two texts each: ["Yes.", "Ja."]."""
 
 
 class Start(NamedTuple):
@@ -39,7 +45,7 @@ class Start(NamedTuple):
     members: tuple[str, ...]
     """Names of the files in it, if it is a zip or tar archive."""
     line: str
-    """The first line with text, if it is text."""
+    """The first line with text, or its beginning, if it is text."""
 
 
 class Format(NamedTuple):
@@ -107,11 +113,15 @@ def _start(file: CorpusFile) -> Start:
     with file.decompressed() as unpacked:
         raw, members = unpacked.start[:START], file.members if archive_kind(unpacked.start) else ()
     binary = members or raw.startswith(b"PAR1")
-    line = ""
-    if not binary:
-        with suppress(DataError, ConfigError), closing(file.lines()) as lines:
-            line = next((line for line in lines if line.strip()), "")
-    return Start(file, raw, members, line)
+    text = "" if binary else _beginning(file)
+    return Start(file, raw, members, next((line for line in text.split("\n") if line.strip()), ""))
+
+
+def _beginning(file: CorpusFile) -> str:
+    """The first characters of a text; empty if it is none, or in another encoding."""
+    with suppress(DataError, ConfigError, DamagedError), file.text() as text:
+        return text.stream.read(START).decode("utf-8", "ignore").removeprefix("\ufeff")
+    return ""
 
 
 def _in_archive(config: DataConfig, file: CorpusFile, start: Start, setting: str) -> Corpus:
@@ -182,7 +192,7 @@ FORMATS = [
     ),
     Format(
         "json",
-        lambda start: re.match(rb"(\xef\xbb\xbf)?\s*(\[\s*(\{\s*[\"}]|\[\s*\"|$)|\{\s*$)", start.raw) is not None,
+        lambda start: VALUES.match(start.line) is not None,
         lambda file, config: JsonFile(file, *column_names(config)),
     ),
 ]

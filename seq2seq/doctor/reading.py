@@ -140,14 +140,15 @@ def _record_blocks(corpus: PairPerLine) -> Iterator[PairBlock]:
     try:
         while lines := reader.read(BLOCK_PAIRS):
             block = PairBlock([], [], {})
-            for row, line in enumerate(lines):
+            for number, line in enumerate(lines, reader.number - len(lines) + 1):
                 try:
-                    pair = corpus.pair(line, reader.number - len(lines) + row + 1)
+                    pair = corpus.pair(line, number)
                 except DataError as error:
-                    block.errors[row] = str(error)
+                    block.errors[len(block.source)] = str(error)
                     pair = Pair("", "")
-                block.source.append(pair[0])
-                block.target.append(pair[1])
+                if pair is not None:
+                    block.source.append(pair.source)
+                    block.target.append(pair.target)
             yield block
         if reader.damage:
             yield _stop(PairBlock([], [], {}), reader.damage)

@@ -10,6 +10,7 @@ from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
 from seq2seq.corpora.config import DataConfig
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.formats import open_pairs
+from seq2seq.doctor.reading import read_blocks
 from seq2seq.errors import DataError
 
 
@@ -41,6 +42,18 @@ def test_json_lines_without_the_required_columns(tmp_path: Path, row: Any, messa
     with pytest.raises(DataError, match=rf"pairs\.jsonl, line 2: {message}") as error:
         list(JsonLinesFile(path, "en", "de"))
     assert "\n" not in str(error.value)
+
+
+def test_blank_lines_between_json_lines_are_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('\n{"en": "a", "de": "b"}\n\n \n{"en": "c", "de": "d"}\n\n{"en": 1, "de": ""}\n')
+    corpus = open_pairs(DataConfig(), path)
+    (block,) = read_blocks(corpus)
+    assert (block.source, block.target, list(block.errors)) == (["a", "c", ""], ["b", "d", ""], [2])
+    with pytest.raises(DataError, match=r"pairs\.jsonl, line 7: 'en' is of type int"):
+        list(corpus)
+    path.write_text('{"en": "a", "de": "b"}\n\n')
+    assert list(open_pairs(DataConfig(), path)) == [Pair("a", "b")]
 
 
 def test_invalid_or_empty_json_lines(tmp_path: Path) -> None:

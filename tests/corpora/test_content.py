@@ -364,6 +364,23 @@ def test_a_table_that_is_taken_for_text_is_named(tmp_path, text, sign, caplog):
     assert list(read_split(config, Split.train)) == pairs
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"en": "a", "de": "b"}, {"en": "ç, d", "de": "e"}]',
+        '\n[{\n  "en": "a", "de": "b"},\n {"en": "ç, d", "de": "e"}]',
+        '{\n"en": "a", "de": "b"}\n{"en": "ç, d", "de": "e"}',
+        '["a","b"]\n["ç, d", "e"]\n',
+        '{"en": "a", "de": "b"}\r\n{"en": "ç, d", "de": "e"}\r\n',
+    ],
+)
+def test_json_is_recognized_by_its_text_in_any_encoding(tmp_path, text, encoding):
+    path = written(tmp_path, text.encode(encoding), "a.json")
+    named = None if encoding.startswith("utf-8") else encoding
+    assert list(Corpus.read(path, encoding=named)) == [Pair("a", "b"), Pair("ç, d", "e")]
+
+
 def test_json_of_any_layout_is_read_one_value_at_a_time(tmp_path):
     rows = [{"translation": {"en": f"a{number}", "de": "b"}, "id": [number]} for number in range(30_000)]
     pairs = [Pair(f"a{number}", "b") for number in range(30_000)]
