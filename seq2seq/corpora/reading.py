@@ -1,6 +1,7 @@
 """The corpora that the settings name: files, data sets of the hub, or the built-in corpus."""
 
 import logging
+import shlex
 from contextlib import closing
 from dataclasses import replace
 from itertools import islice
@@ -158,9 +159,10 @@ def _untagged(config: DataConfig, split: Split) -> Corpus | None:
     if others := _splits_with_files(config):
         if split is Split.test:
             return None
+        unsplit = f"; or, to have it split, {_one_file(config.train)}" if others == [Split.train] else ""
         raise ConfigError(
             f"data.{others[0]} names files but data.{split} does not: add data.{split}.source=FILE "
-            f"data.{split}.target=FILE, or data.{split}.file=FILE"
+            f"data.{split}.target=FILE, or data.{split}.file=FILE{unsplit}"
         )
     if config.hub.name is not None:
         return _hub(config, config.hub.name, part, split)
@@ -187,8 +189,20 @@ def split_file(config: DataConfig) -> SplitCorpus:
         ConfigError, DataError: no file is named; as `open_pairs` and `Corpus.split`.
     """
     if config.file is None:
-        raise ConfigError("no file to split: name it with data.file=FILE")
+        how = "name it with data.file=FILE" if _splits_with_files(config) != [Split.train] else _one_file(config.train)
+        raise ConfigError(f"no file to split: {how}")
     return SplitCorpus(whole_file(config), config.split, config.split_seed)
+
+
+def _one_file(part: FilesConfig) -> str:
+    """What to do to have the text of a set split."""
+    if part.file is not None:
+        return f"name data.file={part.file} instead"
+    paths = " ".join(shlex.quote(path) for path in (part.source, part.target) if path is not None)
+    return (
+        f"join the two files with paste {paths} > pairs.tsv and name data.file=pairs.tsv; or put them into a .zip, "
+        "with names that end in the codes of the languages, and name it as data.file"
+    )
 
 
 def _split_config(config: DataConfig, split: Split) -> SplitConfig:

@@ -205,7 +205,10 @@ def split_groups(
             raise DataError(
                 f"{name} cannot be split into sets without near copies: its {len(groups):,} pairs form "
                 f"{counted(len(counts), 'group')}, the largest of {counted(counts.max(), 'pair')}, so {split} gets "
-                f"{wanted[split] - room:,} of {counted(wanted[split], 'pair')}: add other pairs, or ask for larger sets"
+                f"{wanted[split] - room:,} of {counted(wanted[split], 'pair')}: add other pairs, "
+                f"{_advice(counts, wanted)}or choose the sets yourself with data.train.file=… data.validation.file=… "
+                "data.test.file=… (pairs with an equal or nearly equal sentence on either side are one group, which "
+                "goes to one set)"
             )
     parts = part_of_group[groups]
     report = SplitReport(
@@ -217,6 +220,14 @@ def split_groups(
         repeated_at_random=_repeated_at_random(sources, wanted, seed),
     )
     return Assignment(parts, report)
+
+
+def _advice(counts: Integers, wanted: dict[Split, int]) -> str:
+    """Which sizes may fit where groups of ``counts`` pairs do not; empty if none do."""
+    held_out, others = wanted[Split.validation] + wanted[Split.test], int(counts.sum() - counts.max())
+    if others >= held_out:
+        return "ask for larger sets, "
+    return f"ask for smaller sets such as data.split=[{others // 2},{others // 2}], " if others >= 20 else ""
 
 
 def _repeated_at_random(sources: Integers, wanted: dict[Split, int], seed: int) -> int:

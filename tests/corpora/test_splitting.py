@@ -1,6 +1,7 @@
 """Splits: sizes, groups, seeds, refusals, and files."""
 
 import shlex
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,17 @@ def test_other_sizes_are_refused(sizes, words):
             "its 150 pairs form 1 group, the largest of 150 pairs, so validation gets 0 of 8 pairs: add other pairs",
         ),
         ([*different_pairs(4)] * 50, (90, 5, 5), "its 200 pairs form 4 groups, the largest of 50 pairs, so validation"),
+        ([*different_pairs(4)] * 50, (90, 5, 5), ": add other pairs, ask for larger sets, or choose the sets yourself"),
+        (
+            [Pair("One.", "Eins.")] * 90,
+            (8, 8),
+            ": add other pairs, or choose the sets yourself with data.train.file=… ",
+        ),
+        (
+            [*([Pair("One.", "Eins.")] * 970), *different_pairs(30)],
+            (500, 400),
+            ": add other pairs, ask for smaller sets such as data.split=[15,15], or choose the sets yourself",
+        ),
     ],
 )
 def test_a_corpus_that_cannot_be_split_is_refused_in_one_line(pairs, sizes, words):
@@ -271,3 +283,23 @@ def test_the_recipe_writes_sets_that_train_accepts(recipe, tmp_path: Path):
     assert str(output) in outcome.out
     assert "already exists" in recipe("split", f"data.file={path}").err
     assert recipe("split").err == "error: no file to split: name it with data.file=FILE\n"
+    assert recipe("split", f"data.train.file={path}").err == f"error: no file to split: name data.file={path} instead\n"
+
+
+def test_two_aligned_files_are_split_as_the_message_says(recipe, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name, side in zip(("a b.en", "a b.vi"), zip(*different_pairs(60), strict=True), strict=True):
+        Path(name).write_text("".join(f"{line}\n" for line in side))
+    given = ["data.train.source=a b.en", "data.train.target=a b.vi", "data.target_language=vi"]
+    outcome = recipe("split", *given)
+    assert "no file to split: join the two files with paste 'a b.en' 'a b.vi' > pairs.tsv and name data." in outcome.err
+    with pytest.raises(
+        ConfigError, match=r"add data\.validation\.source=FILE .*; or, to have it split, join the two f"
+    ):
+        read_corpora(compose_train(overrides=given).data)
+    Path("pairs.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in different_pairs(60)))
+    with zipfile.ZipFile("pairs.zip", "w") as archive:
+        archive.write("a b.en")
+        archive.write("a b.vi")
+    for name in ("pairs.tsv", "pairs.zip"):
+        assert recipe("split", f"data.file={name}", given[-1], f"output={name}-split").code == 0
