@@ -8,7 +8,8 @@ null and rejects lone surrogates.
 import contextlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -81,15 +82,16 @@ def row_pair(row: Any, columns: tuple[str, str], where: str) -> Pair:
         raise DataError(f"{where}: a JSON {type(row).__name__}, not an object: write one object per line")
     nested = row.get(NESTED)
     cells = row if not isinstance(nested, dict) or set(columns) <= row.keys() else nested
-    for column, side in zip(columns, ("source", "target"), strict=True):
-        if column not in cells:
+    names = [matching_name(column, cells) for column in columns]
+    for column, name, side in zip(columns, names, ("source", "target"), strict=True):
+        if name is None:
             if lists := [name for name, value in cells.items() if isinstance(value, list)]:
                 raise DataError(
                     f"{where}: no column {column!r}, and {lists[0]!r} is a list: write its values alone, one object "
                     "per line"
                 )
             raise no_column(where, column, side, cells)
-    return Pair(*(sentence(cells[column], column, where) for column in columns))
+    return Pair(*(sentence(cells[name], name, where) for name in names if name is not None))
 
 
 class JsonFile(RowFile):
@@ -195,10 +197,12 @@ def find_columns(schema: Any, source: str, target: str, name: str) -> tuple[tupl
     top = set(schema.names)
     nested = NESTED in top and pa.types.is_struct(schema.field(NESTED).type) and not {source, target} <= top
     names = {field.name for field in schema.field(NESTED).type} if nested else top
+    found = []
     for column, side in ((source, "source"), (target, "target")):
-        if column not in names:
+        if (existing := matching_name(column, names)) is None:
             raise no_column(name, column, side, names)
-    return ((NESTED, source), (NESTED, target)) if nested else ((source,), (target,))
+        found.append((NESTED, existing) if nested else (existing,))
+    return found[0], found[1]
 
 
 def column_pairs(batches: Iterable[Any], columns: tuple[tuple[str, ...], ...], name: str) -> Iterator[Pair]:
@@ -231,6 +235,14 @@ def sentence(value: object, column: str, where: str) -> str:
     if value is None or isinstance(value, str):
         return value or ""
     raise DataError(f"{where}: {column!r} is of type {type(value).__name__}, not text: name a column of strings")
+
+
+def matching_name(column: str, names: Collection[str]) -> str | None:
+    """The one of some names that a setting means: the same, or the same letters in other code points (NFC, NFD)."""
+    if column in names:
+        return column
+    composed = unicodedata.normalize("NFC", column)
+    return next((name for name in names if unicodedata.normalize("NFC", name) == composed), None)
 
 
 def no_column(where: str, column: str, side: str, names: Iterable[str] | Mapping[str, Any]) -> DataError:

@@ -6,7 +6,7 @@ import string
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from seq2seq.corpora.columns import no_column
+from seq2seq.corpora.columns import matching_name, no_column
 from seq2seq.corpora.languages import language_named
 from seq2seq.corpora.near_copies import normalized
 
@@ -112,7 +112,7 @@ def _named_columns(
     titles = [cell.strip() for cell in row]
     named = [column for column in given if column is not None and not column.isdecimal()]
     if named:
-        return [titles.index(column) for column in named if column in titles]
+        return [titles.index(title) for column in named if (title := matching_name(column, titles)) is not None]
     header = header_columns(row, *languages)
     return header.columns if header is not None and header.both and not header.misfit else ()
 
@@ -226,6 +226,6 @@ def _column(column: str, titles: Iterable[str], side: str, name: str) -> int:
     if column.isdecimal() and int(column) > 0:
         return int(column) - 1
     names = [title.strip() for title in titles]
-    if column not in names:
+    if (title := matching_name(column, names)) is None:
         raise no_column(name, column, side, names)
-    return names.index(column)
+    return names.index(title)

@@ -1,3 +1,5 @@
+import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,20 @@ def test_json_lines_without_the_required_columns(tmp_path: Path, row: Any, messa
     with pytest.raises(DataError, match=rf"pairs\.jsonl, line 2: {message}") as error:
         list(JsonLinesFile(path, "en", "de"))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_names_of_columns_may_be_in_another_unicode_form(tmp_path: Path, forms: tuple[str, str]) -> None:
+    ours, theirs = (unicodedata.normalize(form, "Übersetzung") for form in forms)
+    rows = [{"Satz": "a", theirs: "b"}]
+    write_parquet(tmp_path / "a.parquet", rows)
+    write_parquet(tmp_path / "b.parquet", nested(rows))
+    write_json(tmp_path / "a.jsonl", rows)
+    (tmp_path / "a.json").write_text(json.dumps(nested(rows)))
+    (tmp_path / "a.csv").write_text(f"Wörter,,\n1,Satz,{theirs}\n2,a,b\n", "utf-8")
+    config = DataConfig(source_column="Satz", target_column=ours)
+    for name in ("a.parquet", "b.parquet", "a.jsonl", "a.json", "a.csv"):
+        assert list(open_pairs(config, tmp_path / name)) == [Pair("a", "b")]
 
 
 def test_blank_lines_between_json_lines_are_skipped(tmp_path: Path) -> None:
