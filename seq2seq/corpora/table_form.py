@@ -2,10 +2,10 @@
 
 import csv
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing, suppress
-from itertools import chain, dropwhile, islice
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,17 +51,18 @@ class _RowLines(Iterator[str]):
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = iter(lines)
+        self._again: deque[str] = deque()
         self.row: list[str] = []
 
     def __next__(self) -> str:
-        line = next(self._lines)
+        line = self._again.popleft() if self._again else next(self._lines)
         self.row.append(line)
         return line
 
     def reread(self) -> None:
         """Continue with the second line of the current row."""
-        self._lines = chain(self.row[1:], self._lines)
-        self.row = []
+        self._again.extendleft(reversed(self.row[1:]))
+        self.row.clear()
 
 
 def rows_or_errors(
