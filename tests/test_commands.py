@@ -113,6 +113,17 @@ def test_a_right_command_is_ok_and_nothing_is_written(seq2seq, tiny_run, tmp_pat
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_check_says_how_the_files_are_read(seq2seq, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"mot {chr(97 + n)},word {chr(97 + n)},Ann\n" for n in range(26))
+    (tmp_path / "a.csv").write_text(f"Halunish,English,By\n{rows}", "utf-8")
+    outcome = seq2seq("check", "train", "data.file=a.csv", "data.target_language=lld", "data.split=[3,3]")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith(
+        "a.csv: the first row is a header: source 'English', target 'Halunish'; for others of"
+    )
+
+
 def test_every_setting_that_is_text_is_known_to_name_a_file_a_run_or_neither():
     for recipe, schema in RECIPES.items():
         for name, item, _ in walk(schema()):

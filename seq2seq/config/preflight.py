@@ -11,7 +11,7 @@ from seq2seq.config.recipes import DoctorConfig, EvaluateConfig, SplitFileConfig
 from seq2seq.config.schemas import RECIPES
 from seq2seq.corpora.archives import split_path
 from seq2seq.corpora.monolingual import read_target_corpora
-from seq2seq.corpora.reading import check_files, named_corpora, read_corpora, split_file
+from seq2seq.corpora.reading import check_files, corpora_notes, named_corpora, read_corpora, split_file
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.settings import walk
 from seq2seq.system.hub import HubModel, is_hub, is_model_folder
@@ -49,7 +49,8 @@ def check_command(name: str, arguments: Sequence[str]) -> list[str]:
     """Check a command: the names and values of settings, which must fit together and have an effect, files and runs.
 
     Returns:
-        What ``experiment=auto`` would choose, one line each; empty for other commands.
+        How the files of ``train`` are read, such as their columns, and what ``experiment=auto`` would choose, one line
+        each; empty for other commands.
 
     Raises:
         ConfigError: there is no such recipe; a setting is unknown or invalid, or would have no effect.
@@ -80,14 +81,16 @@ def check_command(name: str, arguments: Sequence[str]) -> list[str]:
             HubModel.parse(path)  # checks its form; nothing is downloaded
         elif not is_model_folder(Path(path).expanduser()):
             raise RunError(f"{setting}={path} is not a run folder (config.yaml is missing): train it first")
+    notes: list[str] = []
     if isinstance(config, TrainConfig) and config.data.hub.name is None:
-        _, _, test = (read_corpora if config.translates else read_target_corpora)(config.data)
-        check_files(config.data.test, test)
+        corpora = (read_corpora if config.translates else read_target_corpora)(config.data)
+        check_files(config.data.test, corpora.test)
+        notes = corpora_notes(corpora)
     if isinstance(config, DoctorConfig):
         named_corpora(config.data)
     if isinstance(config, SplitFileConfig):
         split_file(config.data)
-    return _choices(config) if isinstance(config, TrainConfig) and config.auto.choose else []
+    return notes + (_choices(config) if isinstance(config, TrainConfig) and config.auto.choose else [])
 
 
 def _choices(config: TrainConfig) -> list[str]:

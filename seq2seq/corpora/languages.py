@@ -50,6 +50,9 @@ UNSEGMENTED = re.compile(
 )
 LETTER = re.compile(r"[^\W\d_]")
 
+KIND = re.compile(r"([^()]+?) *\(([^()]+)\)")
+"""A name and a kind of the language."""
+
 LONGEST_NAME = 60
 """Characters of the name of a language, at most."""
 
@@ -92,11 +95,10 @@ def script(language: str) -> str | None:
 
 
 @lru_cache
-def language_named(text: str) -> str | None:
-    """The language of a code or name, such as vi, vie, vi-VN, Vietnamese or Tiếng Việt; None if it is neither.
+def tag_named(text: str) -> str | None:
+    """The BCP 47 tag of a code or a whole name: ``pt-BR`` for pt_br, ``zh-Hant`` for Traditional Chinese.
 
-    Returns:
-        The shortest ISO 639 code, of the macrolanguage if there is one: zh for cmn.
+    A name may end in a kind of the language: ``quz`` for Quechua (Cusco). None: the text is neither, or has more words.
     """
     import langcodes  # takes 30 ms to import
 
@@ -105,10 +107,44 @@ def language_named(text: str) -> str | None:
     with suppress(ValueError):
         tag = langcodes.Language.get(text)
         if tag.is_valid():
-            return tag.prefer_macrolanguage().language
-    with suppress(LookupError, ValueError, SystemError):  # the latter two: far from a name, such as NUL
-        return langcodes.find(text).prefer_macrolanguage().language
+            return tag.to_tag()
+    kind = KIND.fullmatch(text)
+    for name in (text, f"{kind[2]} {kind[1]}" if kind else ""):
+        with suppress(LookupError, ValueError, SystemError):  # the latter two: far from a name, such as NUL
+            if _is_name(name):
+                return langcodes.find(name).to_tag()
     return None
+
+
+def _is_name(text: str) -> bool:
+    """Whether a text is a name of a language as it stands; `langcodes.find` also takes texts that begin with one."""
+    from language_data import names
+
+    names.name_to_code("language", text)  # loads the names
+    return len(text) > 1 and names.normalize_name(text) in names.TRIES["und/name_to_language"]
+
+
+@lru_cache
+def language_named(text: str) -> str | None:
+    """The language of a code or whole name, such as vi, vie, vi-VN, Vietnamese or Tiếng Việt; None if it is neither.
+
+    Returns:
+        The shortest ISO 639 code, of the macrolanguage if there is one: zh for cmn.
+    """
+    import langcodes
+
+    tag = tag_named(text)
+    return langcodes.Language.get(tag).prefer_macrolanguage().language if tag else None
+
+
+@lru_cache
+def is_kind_of(language: str, other: str) -> bool:
+    """Whether the English name of a language has that of another one in it: Central Kurdish (ckb) is a Kurdish (ku)."""
+    import langcodes
+
+    tags = [tag_named(text) for text in (language, other)]
+    names = [set(langcodes.Language.get(tag).language_name().split()) for tag in tags if tag]
+    return len(names) == 2 and names[0] >= names[1]
 
 
 def segmentation(language: str) -> Segmentation:

@@ -63,6 +63,13 @@ def read_corpora(config: DataConfig) -> Corpora:
     return Corpora(MixedCorpus(parts), validation, test)
 
 
+def corpora_notes(corpora: Corpora) -> list[str]:
+    """What the files say about how they are read, such as their columns or entries that are left out."""
+    train = corpora.train.parts if isinstance(corpora.train, MixedCorpus) else [WeightedCorpus(corpora.train)]
+    texts = [*(part.corpus for part in train), corpora.validation, corpora.test]
+    return list(dict.fromkeys(text.note for text in texts if text is not None and text.note))
+
+
 def check_files(files: FilesConfig, corpus: Corpus | None) -> None:
     """Read the files of a test set once, so that an error in them is found before training and not after it.
 

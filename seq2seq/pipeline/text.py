@@ -8,9 +8,8 @@ from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import source_tags
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.held_out import held_out_warnings
-from seq2seq.corpora.mixture import MixedCorpus, WeightedCorpus
 from seq2seq.corpora.monolingual import read_target_corpora
-from seq2seq.corpora.reading import Corpora, check_files, read_corpora
+from seq2seq.corpora.reading import check_files, corpora_notes, read_corpora
 from seq2seq.data.batch_sampler import BatchSampler, Curriculum
 from seq2seq.data.mixture import TableMixture, encode_mixture
 from seq2seq.data.preparation import encode_cached
@@ -62,7 +61,7 @@ def read_texts(config: TrainConfig, folder: Path) -> tuple[Texts, dict[str, File
     files = record_files(config, folder, corpora)
     check_files(data.test, test)
     if is_first() and not (folder / CONFIG).exists():  # once for a run
-        for note in _notes(corpora):
+        for note in corpora_notes(corpora):
             log.info("%s", note)
         for warning in held_out_warnings(data, corpora):
             log.warning("%s", warning)
@@ -70,13 +69,6 @@ def read_texts(config: TrainConfig, folder: Path) -> tuple[Texts, dict[str, File
     placeholders = tokenizer.protection(tags)
     train = protected_corpus(train, placeholders)
     return Texts(train, validation, tokenizer.with_symbols(), placeholders, tags), files
-
-
-def _notes(corpora: Corpora) -> list[str]:
-    """What the files say about how they are read, such as their columns or entries that are left out."""
-    train = corpora.train.parts if isinstance(corpora.train, MixedCorpus) else [WeightedCorpus(corpora.train)]
-    texts = [*(part.corpus for part in train), corpora.validation, corpora.test]
-    return list(dict.fromkeys(text.note for text in texts if text is not None and text.note))
 
 
 def encode(config: TrainConfig, texts: Texts, tokenizers: Tokenizers, cache: Path) -> Batches:

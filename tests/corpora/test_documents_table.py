@@ -94,6 +94,34 @@ def test_without_a_header_the_first_column_is_translated(tmp_path):
     assert written(table(tmp_path, "a,Yes.\n", "2", "1")) == "a,Yes.\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "report"),
+    [
+        (
+            "Speaker,English,English notes,Vietnamese\nAnn,yes,x,\n",
+            "2 'English' is translated into blank cells of column 4",
+        ),
+        ("Text (English),Notes\nyes,x\n", "1 'Text (English)' is translated into the new column 3 'vi'"),
+        ("sentence_en,Notes\nyes,x\n", "1 'sentence_en' is translated into the new column 3 'vi'"),
+        ("Foo,Vietnamese\nyes,\n", "1 'Foo' is translated into blank cells of column 2 'Vietnamese'"),
+        ("Notes,\nBy,Ann\nVietnamese,English\n,yes\n", "2 'English' is translated into blank cells of column 1"),
+        ("French,Italian\nyes,\n", "1 'French' is translated into the new column 3 'vi'"),
+        ("en,yes,de,ja\nen,no,de,nein\nen,a,de,b\nen,c,de,d\n", "2 is translated into the new column 5"),
+    ],
+)
+def test_the_columns_of_a_translation_are_found_as_those_of_pairs(tmp_path, text, report):
+    document = table(tmp_path, text)
+    written(document)
+    assert f"column {report}" in document.report
+
+
+def test_a_source_that_titles_do_not_decide_is_refused(tmp_path):
+    text = "Spanish,Halunish,Vietnamese\nhola,foo,\n"
+    with pytest.raises(DataError, match="the source could be column 'Spanish' or 'Halunish': set source_column to its"):
+        list(table(tmp_path, text).sources())
+    assert list(table(tmp_path, text, "Halunish").sources()) == ["foo"]
+
+
 def test_a_title_that_no_column_has_is_that_of_the_new_one(tmp_path):
     text = "English,vi\nyes,có\n"
     assert written(table(tmp_path, text)) == text

@@ -106,8 +106,8 @@ def test_a_hostile_tag_does_not_take_time_with_the_square_of_its_length(tmp_path
 @pytest.mark.parametrize(
     ("columns", "pairs"),
     [
-        ((None, None), [Pair("id", "English"), Pair("1", "We work.")]),
-        (("3", "2"), [Pair("note", "English"), Pair("a", "We work.")]),
+        ((None, None), [Pair("We work.", "a"), Pair("Two lines", "")]),
+        (("3", "2"), [Pair("a", "We work."), Pair("", "Two lines")]),
         (("note", "English"), [Pair("a", "We work."), Pair("", "Two lines")]),
     ],
 )
@@ -136,6 +136,15 @@ def test_a_title_above_the_header_is_left_as_it_is(tmp_path):
         [1, "có", "yes"],
         [2, "=no", "no"],
     ]
+
+
+def test_one_title_decides_in_sheets_too(tmp_path):
+    rows = [["Words"], ["Collected by", "Ann"], ["No.", "Gherdëina", "English"], [1, "foo", "hello"], [2, None, "yes"]]
+    document = XlsxFile(workbook(tmp_path, rows), "en", "lld")
+    assert list(document) == [Pair("hello", "foo"), Pair("yes", "")]
+    assert "row 3 is a header, rows above it are left out: source 'English', target 'Gherdëina'" in document.note
+    assert list(document.sources()) == ["hello", "yes"], "no title says that the column of words is to be filled"
+    assert cells(written(document))[2] == ["No.", "Gherdëina", "English", "lld"]
 
 
 def test_other_sheets_with_text_are_named(tmp_path):

@@ -8,10 +8,13 @@ from seq2seq.corpora.languages import (
     Segmentation,
     detect_segmentation,
     has_spaces,
+    is_kind_of,
+    language_named,
     language_tag,
     mismatched_segmentation,
     script,
     segmentation,
+    tag_named,
     word_count,
 )
 from seq2seq.doctor.diagnosis import language_notes
@@ -43,6 +46,22 @@ def test_a_language_code_determines_the_segmentation(codes, expected):
 def test_a_page_names_a_language_by_its_tag():
     codes = ("en", "deu", "zho", "zh_Hant", "yor", "chr", "", "german", "xyzzy", "de.UTF-8")
     assert [language_tag(code) for code in codes] == ["en", "de", "zh", "zh-Hant", "yo", "chr", "", "", "", ""]
+
+
+def test_a_code_or_a_whole_name_names_a_language():
+    names = {"vie": "vi", "pt_br": "pt-BR", "Tiếng Việt": "vi", "Twi": "tw", "Traditional Chinese": "zh-Hant"}
+    kinds = {"Quechua (Cusco)": "quz", "Kurdish (Central)": "ckb"}
+    assert {name: tag_named(name) for name in names | kinds} == names | kinds
+    others = ("English notes", "English is hard", "Turkish.", "Guarani (revisado)", "a", "", "\0", "English" * 20)
+    assert [tag_named(text) for text in others] == [None] * len(others)
+    assert [language_named(text) for text in ("cmn", "Twi", "Quechua (Cusco)", "English notes")] == [
+        "zh",
+        "ak",
+        "qu",
+        None,
+    ]
+    assert is_kind_of("ckb", "ku")
+    assert not any(is_kind_of(*pair) for pair in (("ku", "ckb"), ("en", "de"), ("foo", "en"), ("en", "foo")))
 
 
 def test_an_invalid_code_has_no_script():

@@ -62,6 +62,9 @@ def test_only_the_target_column_is_read(tmp_path):
     assert list(read_target_split(config, Split.test) or []) == [Pair("", "b")]
     config = DataConfig(test=SplitConfig(file=str(tmp_path / "a.tsv")), target_column="3", source_tag="<2de>")
     assert list(read_target_split(config, Split.test) or []) == [Pair("", "c")]
+    (tmp_path / "a.csv").write_text("German,English\nb,a\n")
+    config = DataConfig(test=SplitConfig(file=str(tmp_path / "a.csv")))
+    assert list(read_target_split(config, Split.test) or []) == [Pair("", "b")]
 
 
 def test_more_text_joins_with_its_weight_and_without_its_tag(text, tmp_path):

@@ -161,6 +161,7 @@ def test_a_header_finds_the_columns_among_others(tmp_path):
 )
 def test_a_pair_is_no_header(cells):
     assert header_columns(cells, "en", "de") is None
+    assert header_columns(["", "b"], "", "") is None, "languages may be unknown"
 
 
 def test_a_header_with_other_languages_is_left_out_with_a_warning(tmp_path, caplog):
@@ -188,6 +189,119 @@ def test_one_side_may_be_named_by_its_language_and_the_other_as_a_side(tmp_path)
 @pytest.mark.parametrize("header", ["SENTENCE_EN,sentence_de", "Text (en),Text (German)", "word,translation"])
 def test_titles_may_have_other_words(tmp_path, header):
     assert list(table(tmp_path, f"{header}\nWe work.,Wir arbeiten.\n")) == [WE]
+
+
+def read(tmp_path: Path, languages: str, content: str) -> TableFile:
+    (tmp_path / "pairs.csv").write_text(content, "utf-8")
+    return TableFile(tmp_path / "pairs.csv", *languages.split())
+
+
+VERSES = "".join(f"GEN,1,{n},foo {'abc'[n]},hello {'abc'[n]}\n" for n in range(3))
+SOUNDS = "".join(f"rec_{a}.wav,foo {a},hello {a}\n" for a in "abc")
+
+
+@pytest.mark.parametrize(
+    ("languages", "content", "columns"),
+    [
+        ("en lld", "Gherdëina,English,Speaker\nfoo,hello,Ann\n", (1, 0)),
+        ("lld en", "Gherdëina,English,Speaker\nfoo,hello,Ann\n", (0, 1)),
+        ("en lld", "Gherdëina;English;\nfoo;hello;\n", (1, 0)),
+        ("en lld", "No.,Foo,English,How sure are we of it?\n7,foo,hello,very\n", (2, 1)),
+        ("en lld", "Book,Chapter,Verse,Foo,English\n" + VERSES, (4, 3)),
+        ("en lld", "audio,Foo,English\n" + SOUNDS, (2, 1)),
+        ("en lld", "foo,en,notes\nfoo,hello,x\n", (1, 0)),
+        ("en lld", "Translation,Word,English\nfoo,x,hello\n", (2, 0)),
+        ("en id", "ID,English,Indonesian\n1,hello,halo\n2,yes,ya\n3,no,tidak\n", (1, 2)),
+        ("en ckb", "Kurdish,English\nSilav,Hello\n", (1, 0)),
+        ("es quy", "Quechua,Spanish\nfoo,hola\n", (1, 0)),
+        ("es nah", "Náhuatl,Español\nfoo,hola\n", (1, 0)),
+        ("en arz", "Arabic,English,ID\nfoo,hello,1\n", (1, 0)),
+        ("quy en", "Spanish,English,Quechua\nhola,hello,foo\n", (2, 1)),
+    ],
+)
+def test_a_title_of_one_language_decides_among_any_number_of_columns(tmp_path, caplog, languages, content, columns):
+    corpus = read(tmp_path, languages, content)
+    assert (corpus.columns, corpus.header) == (columns, content.splitlines()[0].replace(";", ",").split(","))
+    assert not caplog.text
+    assert "the first row is a header: source" in corpus.note
+
+
+def test_what_titles_do_not_decide_is_refused_in_one_line(tmp_path):
+    for content, side, choices in (
+        ("Spanish,English,Halunish\nhola,hello,foo\n", "target", "'Spanish' or 'Halunish'"),
+        ("Quechua A,English,German (A),German (B)\na,b,c,d\n", "target", "'German (A)' or 'German (B)'"),
+    ):
+        with pytest.raises(DataError, match=r": set data\.target_column to its title$") as error:
+            table(tmp_path, content)
+        assert f"pairs.csv: the {side} could be column {choices}" in str(error.value)
+    assert table(tmp_path, content, None, "4").columns == (1, 3)
+    with pytest.raises(DataError, match=r"column 2 is both source and target: set data\.source_column or data\.target"):
+        table(tmp_path, "id,English,page\n1,hello,2\n")
+
+
+@pytest.mark.parametrize(
+    ("languages", "header", "columns"),
+    [
+        ("en de", "ID,English,English notes,German", (1, 3)),
+        ("es gn", "Guarani,Guarani (revisado),Español", (2, 0)),
+        ("en de", "German (1912),German,English (1912),English", (3, 1)),
+        ("en de", "German text,English text,text", (1, 0)),
+        ("tw fat", "Twi,Fante", (0, 1)),
+        ("fat tw", "Twi,Fante", (1, 0)),
+        ("pt-PT pt-BR", "pt_BR,pt_PT", (1, 0)),
+        ("sr-Latn sr-Cyrl", "sr-Cyrl,sr-Latn", (1, 0)),
+        ("quy quz", "Quechua (Cusco),Quechua (Ayacucho)", (1, 0)),
+        ("foo en", "en,foo", (1, 0)),
+    ],
+)
+def test_the_title_that_names_a_language_exactly_wins(tmp_path, caplog, languages, header, columns):
+    cells = ",".join("abcd"[: header.count(",") + 1])
+    corpus = read(tmp_path, languages, f"{header}\n{cells}\n")
+    assert (corpus.columns, corpus.header) == (columns, header.split(","))
+    assert not caplog.text
+
+
+def test_two_kinds_of_one_language_are_a_header_and_their_order_is_reported(tmp_path, caplog):
+    corpus = read(tmp_path, "sr hr", "German (Basel),German (Bern)\na,b\n")
+    assert list(corpus) == [Pair("a", "b")]
+    assert "names the languages German (Basel) and German (Bern), but the settings say sr and hr" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "first", ["English is hard\tDeutsch ist schwer", "English\tDeutsch ist schön.", "Learn English\tDeutsch lernen"]
+)
+def test_a_sentence_that_begins_with_a_language_is_no_title(tmp_path, first):
+    assert next(iter(table(tmp_path, f"{first}\nHello\tHallo\n"))) == tuple(first.split("\t"))
+
+
+@pytest.mark.parametrize(
+    ("languages", "notes", "columns"),
+    [
+        ("en lld", "Ladin words,\nCollected by,Ann\nLadin,English\n", (1, 0)),
+        ("en lld", "Title,Ladin words\nCollected by,Ann\nLadin,English\n", (1, 0)),
+        ("en lld", "Language,Ladin\nCollected by,Ann\nLadin,English\n", (1, 0)),
+        ("en lld", "Words,\nCollected by,Ann\nGherdëina,English\n", (1, 0)),
+        ("en lld", "Words,,\nCollected by,Ann,2014\nNo.,Gherdëina,English\n", (2, 1)),
+    ],
+)
+def test_notes_may_stand_above_the_header(tmp_path, languages, notes, columns):
+    corpus = read(tmp_path, languages, notes + ("7,x,y\n" if "No." in notes else "x,y\n"))
+    assert (corpus.columns, corpus.header) == (columns, notes.splitlines()[-1].split(","))
+    assert len(list(corpus)) == 1
+    assert "row 3 is a header, rows above it are left out" in corpus.note
+
+
+@pytest.mark.parametrize("count", [2, 5, 30])
+@pytest.mark.parametrize("row", ["en,hello {0},de,hallo {0}", "{1},en,hello {0},{1},de,hallo {0}"])
+def test_a_language_code_in_every_row_is_no_title(tmp_path, row, count):
+    letters = [chr(97 + n % 26) * (1 + n // 26) for n in range(count)]
+    content = "".join(row.format(letter, 1000 + n) + "\n" for n, letter in enumerate(letters))
+    pairs = [Pair(f"hello {letter}", f"hallo {letter}") for letter in letters]
+    corpus = read(tmp_path, "en de", content)
+    assert corpus.header is None
+    if count > 3:  # fewer rows do not show labels
+        assert list(corpus) == pairs
+        assert list(read(tmp_path, "de en", content)) == [pair[::-1] for pair in pairs], "the codes tell the direction"
 
 
 NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
@@ -231,8 +345,8 @@ def test_a_header_may_stand_below_the_title_of_the_table(tmp_path):
     assert "row 3 is a header, rows above it are left out: source 'English', target 'German'" in corpus.note
     named = table(tmp_path, "Phrases,,\nid,Lesson,Answer\n7,We work.,Wir arbeiten.\n", "Lesson", "Answer")
     assert list(named) == [WE]
-    dictionary = table(tmp_path, "dog,Hund\nEnglish,German\n")
-    assert list(dictionary) == [Pair("dog", "Hund"), Pair("English", "German")], "a pair stands above it"
+    dictionary = table(tmp_path, "dog,Hund\nEnglish,Englisch\n")
+    assert list(dictionary) == [Pair("dog", "Hund"), Pair("English", "Englisch")], "a pair stands above it"
 
 
 def test_columns_are_chosen_by_number_or_title(tmp_path):

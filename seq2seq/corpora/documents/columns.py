@@ -9,8 +9,14 @@ from typing import NamedTuple
 from seq2seq.corpora.columns import no_column
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.documents.document import Document
-from seq2seq.corpora.languages import language_named
-from seq2seq.corpora.table_columns import SIDES, header_columns, header_row, text_columns
+from seq2seq.corpora.table_columns import (
+    header_columns,
+    header_row,
+    named_columns,
+    require_decision,
+    same_column,
+    texts_in_order,
+)
 from seq2seq.errors import DataError, counted
 
 
@@ -99,16 +105,21 @@ def choose_columns(
         name: of the file, for messages.
 
     Raises:
-        DataError: there are no cells, a named column does not exist, or both are the same.
+        DataError: there are no cells, a named column does not exist, the header does not decide which of several is the
+            source, or both are the same.
     """
     if not width:
         raise DataError(f"{name} is empty: check that this is the right file")
     titles = [cell.strip() for cell in rows[0]]
-    pair = header_columns(titles, *languages)
-    named = [_named(titles, language, side) for language, side in zip(languages, SIDES, strict=True)]
-    named = named if pair is None or not pair.both else list(pair.columns)
+    pair = header_columns(titles, *languages, rows[1:])
+    if pair is not None:
+        require_decision(pair, titles, (given[0], given[1] or languages[1]), name, prefix="")
+        named = [pair.columns[0], pair.columns[1] if pair.named[1] else None]
+    else:  # a code or a side alone, above what may be a single column
+        both = zip(*named_columns(titles, languages, rows[1:]), strict=True)
+        named = [next((numbers[0] for numbers in choices if len(numbers) == 1), None) for choices in both]
     header = named[0] is not None or any(column is not None and not column.isdecimal() for column in given)
-    default = next(iter(text_columns(rows)), 0) if named[0] is None else named[0]
+    default = next(iter(texts_in_order(rows, languages)), 0) if named[0] is None else named[0]
     source = _given(given[0], titles, width) if given[0] is not None else default
     if source is None:
         raise no_column(name, str(given[0]), "source", titles)
@@ -117,21 +128,9 @@ def choose_columns(
         raise DataError(f"{name} has {counted(width, 'column')}: set target_column to a number up to {width + 1}")
     target = width if target is None else target
     if source == target:
-        raise DataError(f"{name}: column {source + 1} is both source and target: set source_column or target_column")
+        raise same_column(name, source)
     title = titles[target] if target < len(titles) else (given[1] or languages[1])
     return Columns(source, target, languages[1] if title.isdecimal() else title, header)
-
-
-def _named(titles: Sequence[str], language: str, side: set[str]) -> int | None:
-    """The only column whose title names a language, or else a side."""
-    wanted = language_named(language)
-    for matches in (
-        [number for number, title in enumerate(titles) if title and wanted and language_named(title) == wanted],
-        [number for number, title in enumerate(titles) if title.casefold().replace("_", " ") in side],
-    ):
-        if len(matches) == 1:
-            return matches[0]
-    return None
 
 
 def _given(column: str, titles: Sequence[str], width: int) -> int | None:
