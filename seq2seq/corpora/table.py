@@ -152,6 +152,7 @@ class TableFile(RowFile):
             ended = (parsable(self._without_marks(line)) for line in lines)
             form = Form(self.separator, self.quoted, self.spaced)
             advice = ", or set data.format=tsv if marks are text" if self.separator == "\t" else ""
+            advice += f", or let {program('doctor')} drop such rows with fix=true"
             for number, cells in rows_or_errors(ended, form, self.path, advice):
                 if isinstance(cells, DataError):
                     yield number, cells
