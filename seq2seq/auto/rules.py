@@ -181,7 +181,8 @@ def updates(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     batch = chosen["batch.tokens"]
     passes = PASSES[0] * math.sqrt(PASSES[1] / max(1, text.pairs))
     wanted = passes * text.pairs * text.tokens_per_pair / batch / chosen["training.accumulate"]
-    every = round(min(MOST_UPDATES, max(FEWEST_UPDATES, wanted)) / VALIDATIONS / 10) * 10
+    fewest = -(-FEWEST_UPDATES // VALIDATIONS // 10) * 10
+    every = max(fewest, round(min(MOST_UPDATES, wanted) / VALIDATIONS / 10) * 10)
     if chosen["training.time"] is not None:
         yield Choice("training.updates", every * VALIDATIONS, f"training.time={chosen['training.time']} replaces it")
         return

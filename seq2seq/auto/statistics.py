@@ -56,7 +56,8 @@ class Statistics:
         alphabet: characters as `SideStatistics.alphabet` counts them, of both sides together.
         all_characters: different characters of both sides together.
         copied: share of the target's words that stand in their source, in [0, 1].
-        longest: characters without spaces of the longer side that 19 in 20 pairs do not exceed.
+        longest, longest_words: characters without spaces, and words, of the longer side that 19 in 20 pairs do not
+            exceed.
     """
 
     pairs: int
@@ -67,6 +68,7 @@ class Statistics:
     all_characters: int
     copied: float
     longest: int = 0
+    longest_words: int = 0
 
     @property
     def same_script(self) -> bool:
@@ -75,14 +77,15 @@ class Statistics:
 
     @property
     def tokens_per_pair(self) -> float:
-        """A rough number of subword tokens of the longer side: three characters each, one if few words repeat."""
-        sides = (self.source, self.target)
-        return max(side.characters / side.characters_per_token for side in sides) / max(1, self.sampled)
+        """A rough number of subword tokens of the longer side: three characters each, and no two words in one."""
+        counts = ((side.words, side.characters / side.characters_per_token) for side in (self.source, self.target))
+        return max(map(max, counts)) / max(1, self.sampled)
 
     @property
     def longest_tokens(self) -> float:
         """A rough number of subword tokens that 19 in 20 pairs do not exceed on either side."""
-        return self.longest / min(self.source.characters_per_token, self.target.characters_per_token)
+        per_token = min(self.source.characters_per_token, self.target.characters_per_token)
+        return max(self.longest_words, self.longest / per_token)
 
     def in_words(self) -> str:
         """One line for the user."""
@@ -136,6 +139,7 @@ def read_statistics(pairs: Iterable[Pair], sample: int = SAMPLE) -> Statistics:
         The counts. They depend on the text alone.
     """
     lengths: Counter[int] = Counter()
+    most_words: Counter[int] = Counter()
     source, target, count, copied, words = _Side(), _Side(), 0, 0, 0
     for pair in pairs:
         count += 1
@@ -145,7 +149,9 @@ def read_statistics(pairs: Iterable[Pair], sample: int = SAMPLE) -> Statistics:
         target.add(pair.target)
         found, among = copied_words(pair)
         copied, words = copied + found, words + among
-        lengths[max(sum(map(len, side.split())) for side in pair)] += 1
+        sides = [side.split() for side in pair]
+        lengths[max(sum(map(len, side)) for side in sides)] += 1
+        most_words[max(map(len, sides))] += 1
     both = source.characters + target.characters
     return Statistics(
         pairs=count,
@@ -156,6 +162,7 @@ def read_statistics(pairs: Iterable[Pair], sample: int = SAMPLE) -> Statistics:
         all_characters=len(both),
         copied=copied / max(1, words),
         longest=_covering(lengths, 0.95),
+        longest_words=_covering(most_words, 0.95),
     )
 
 

@@ -8,11 +8,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from seq2seq.errors import counted
+from seq2seq.run.plain_yaml import load_plain
 from seq2seq.settings import flat, override_value, setting
 
 OVERRIDE = re.compile(r"\+{0,2}([\w.]+)(?:@[\w.]*)?=(.*)", re.DOTALL)
@@ -84,8 +86,22 @@ def with_command_line(config: Any, overrides: Iterable[str], conf: Traversable) 
     if config.auto.choose:
         return replace(config, auto=replace(config.auto, yours=[*config.auto.yours, *own])), []
     updates, warmup = config.training.updates, config.schedule.warmup
-    if warmup <= updates or "training.updates" not in own or {"schedule", "schedule.warmup"} & {*own}:
+    if "training.updates" not in own or {"schedule", "schedule.warmup"} & {*own}:
+        return config, []
+    before = _warmup_of(Path(config.run) / "config.yaml")
+    if before is not None and before <= updates:
+        return replace(config, schedule=replace(config.schedule, warmup=before)), []
+    if warmup <= updates:
         return config, []
     shorter = max(1, updates // LONGER_WARMUP)
     line = f"schedule.warmup={override_value(warmup)} does not fit into {counted(updates, 'update')}: using {shorter}"
     return replace(config, schedule=replace(config.schedule, warmup=shorter)), [line]
+
+
+def _warmup_of(path: Path) -> int | None:
+    """The warm-up of a run that is resumed, which may have been shortened; None for a new one."""
+    try:
+        warmup = load_plain(path.read_text(encoding="utf-8"))["schedule"]["warmup"]
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):  # damaged: the run's own check says so
+        return None
+    return warmup if type(warmup) is int else None

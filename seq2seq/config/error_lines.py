@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ from seq2seq.training.interrupt import Interrupted
 
 FULL_ERROR = "HYDRA_FULL_ERROR"
 
+STOPPED = 128 + signal.SIGINT
+"""Exit code after Ctrl-C."""
 
 SHOW_TRACEBACKS = os.environ.get(FULL_ERROR) == "1"
 """The user's value; `recipe` changes the variable while Hydra runs."""
@@ -82,6 +85,11 @@ def one_line_errors(config: Any) -> Iterator[None]:
         if should_report(interrupted):
             print(interrupted, file=sys.stderr)
         sys.exit(interrupted.exit_code)
+    except KeyboardInterrupt:
+        if SHOW_TRACEBACKS:
+            raise
+        print("stopped", file=sys.stderr)
+        sys.exit(STOPPED)
     except Exception as error:
         line = None if SHOW_TRACEBACKS else error_line(error, config)
         if line is None:

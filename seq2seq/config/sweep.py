@@ -19,7 +19,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf, open_dict
 
-from seq2seq.config.error_lines import USER_ERRORS
+from seq2seq.config.error_lines import STOPPED, USER_ERRORS
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.config.schemas import conf_folder
 from seq2seq.config.sweep_job import STOP, job_settings, numbered_runs
@@ -32,9 +32,6 @@ from seq2seq.training.interrupt import Interrupted
 
 SETTINGS = "sweep.yaml"
 """What all jobs share: the names of the swept settings, and every other setting."""
-
-STOPPED = 128 + signal.SIGINT
-"""Exit code after Ctrl-C."""
 
 
 @dataclass(frozen=True)

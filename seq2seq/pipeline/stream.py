@@ -1,24 +1,17 @@
 """The order in which a run trains on its batches."""
 
-from pathlib import Path
-
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.data.batch_sampler import BatchSampler, Curriculum, StreamPosition
 from seq2seq.data.stream import BatchStream, BothDirections, Rows, SubwordResampler, batch_stream
 from seq2seq.pipeline.text import Batches, Texts, batch_sampler
 from seq2seq.system.processes import rank, world_size
 from seq2seq.training.batch_counts import BatchCounts
-from seq2seq.training.checkpoints import Checkpoints
 from seq2seq.training.progress import Progress
 
 
-def batch_counts(config: TrainConfig, folder: Path) -> BatchCounts:
-    """How many batches the updates of a run have taken, and those after its last state take."""
+def batch_counts(config: TrainConfig, saved: Progress) -> BatchCounts:
+    """How many batches the updates of a run have taken until its saved state, and each one after it takes."""
     count = config.training.accumulate * world_size()
-    try:
-        saved = Progress.from_dict(Checkpoints(folder / "checkpoints").progress() or {})
-    except (ValueError, LookupError, TypeError, AttributeError):  # no state, or one that the trainer refuses
-        return BatchCounts(((0, count),))
     return saved.batch_counts(count).resumed(saved.update, count)
 
 

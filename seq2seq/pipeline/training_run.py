@@ -30,11 +30,13 @@ from seq2seq.system.threads import use_threads
 from seq2seq.tokenizer.token_bytes import non_text_tokens
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.training import Trainer, Validation, build_objective
+from seq2seq.training.checkpoints import Checkpoints
 from seq2seq.training.config import StartVocabulary
 from seq2seq.training.duration import remembered, untimed
 from seq2seq.training.guided_attention import Links
 from seq2seq.training.learning_curve import draw_learning_curve
 from seq2seq.training.loss import Objective
+from seq2seq.training.progress import Progress
 from seq2seq.training.run_log import RunLog
 from seq2seq.training.warm_start import (
     checked_start,
@@ -81,7 +83,8 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
             tokenizers = prepare_tokenizers(folder, texts.tokenizer, texts.train, texts.tags, shared, cache)
             network, notes = initial_network(config, tokenizers, frozen)
             batches = encode(config, texts, tokenizers, cache)
-            counts = batch_counts(config, folder)
+            saved = Progress.saved(Checkpoints(folder / "checkpoints", network).saved_progress())
+            counts = batch_counts(config, saved)
             within_epochs(config, batches.sampler, counts)  # refuses before the folder belongs to the run
     kept.open()
     validate = _validator(config, texts, batches, precision)
@@ -101,7 +104,7 @@ def train_run(config: TrainConfig, folder: Path, on_validation: OnValidation | N
     Trainer(
         network,
         training_stream(config, texts, batches, sampler, counts),
-        validate if on_validation is None else _reporting(validate, on_validation),
+        validate if on_validation is None else _reporting(validate, on_validation, saved.validations),
         folder,
         config=config.training,
         objective=_objective(config, tokenizers, precision, links),
@@ -206,9 +209,16 @@ def _attention_picture(translation: Translation) -> bytes:
     return attention_picture(translation.attention, translation.source_tokens, translation.tokens)
 
 
-def _reporting(validate: Validator, on_validation: OnValidation) -> Callable[[Network, int], Validation]:
-    """The same validation, which reports each result once: weights averaged after training are not reported."""
-    reported: set[int] = set()
+def _reporting(
+    validate: Validator, on_validation: OnValidation, before: Sequence[Validation]
+) -> Callable[[Network, int], Validation]:
+    """The same validation, which reports each result once: weights averaged after training are not reported.
+
+    Args:
+        validate, on_validation: what is called.
+        before: the validations until the run was interrupted.
+    """
+    reported = {validation.update for validation in before}
 
     def validate_and_report(network: Network, update: int) -> Validation:
         outcome = validate(network, update)

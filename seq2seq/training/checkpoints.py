@@ -7,6 +7,7 @@ one before it and ends with the same result.
 import logging
 import zipfile
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,14 @@ class Checkpoints:
         except Exception:  # missing, or damaged: random bytes make the unpickler raise nearly anything
             return None
         return progress if isinstance(progress, dict) else None
+
+    def saved_progress(self) -> dict[str, Any] | None:
+        """The entry ``progress`` of the state that `load_state` would load; None if there is no such state."""
+        for path in (self.last, self.previous):
+            with suppress(UnusableError):
+                progress = self._read(path).get("progress")
+                return progress if isinstance(progress, dict) else None
+        return None
 
     def average(self, updates: Iterable[int]) -> Weights:
         """Average the weights after these updates; a single one keeps its bits."""

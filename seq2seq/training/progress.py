@@ -207,6 +207,14 @@ class Progress:
         progress._check_types()
         return progress
 
+    @classmethod
+    def saved(cls, values: dict[str, Any] | None) -> "Progress":
+        """As `from_dict`; that of a new run if there are no values, or the trainer will refuse them."""
+        try:
+            return cls() if values is None else cls.from_dict(values)
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return cls()
+
     def _check_types(self) -> None:
         """Check that all counts, measurements and names have their types.
 

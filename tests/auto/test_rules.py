@@ -68,6 +68,13 @@ def test_long_pairs_are_kept_up_to_a_limit(settings, longest, kept):
     )
 
 
+@given(st.integers(1, 3_000_000), st.integers(1, 300))
+def test_updates_are_within_the_documented_bounds(settings, pairs, length):
+    choices = chosen(text(pairs, length=length), settings)
+    assert 1_500 <= choices["training.updates"] <= 30_000
+    assert choices["training.updates"] == 12 * choices["training.validate_every"]
+
+
 @given(PAIRS, PAIRS)
 def test_more_pairs_are_never_trained_with_fewer_tokens(settings, few, many):
     few, many = sorted((few, many))

@@ -23,9 +23,15 @@ def test_counts_of_a_small_text():
 
 def test_the_length_of_long_pairs():
     text = read_statistics([Pair("ab cd", "e")] * 95 + [Pair("a", "b" * 99)] * 5)
-    assert (text.longest, text.longest_tokens) == (4, pytest.approx(4 / 3))
+    assert (text.longest, text.longest_words, text.longest_tokens) == (4, 2, 2)
     assert read_statistics([Pair("ab cd", "e")] * 94 + [Pair("a", "b" * 99)] * 6).longest == 99
     assert read_statistics([]).longest == 0
+
+
+def test_words_of_one_letter_are_a_token_each():
+    text = read_statistics([Pair("a b c d e f", "x y z")] * 20)
+    assert text.tokens_per_pair == text.longest_tokens == 6
+    assert read_statistics([Pair("abcdefghi", "xyz")]).tokens_per_pair == 3
 
 
 def test_scripts_and_spaces():

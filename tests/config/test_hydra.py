@@ -167,3 +167,10 @@ def test_a_small_character_set_of_stderr_is_no_error(monkeypatch):
             average.main()
         stream.flush()
     assert "\\u5f15ä" in written.getvalue().decode("cp1252")
+
+
+def test_ctrl_c_is_one_line_and_its_exit_code(capsys):
+    with pytest.raises(SystemExit) as stopped, one_line_errors(None):
+        raise KeyboardInterrupt
+    assert stopped.value.code == 130
+    assert capsys.readouterr().err == "stopped\n"

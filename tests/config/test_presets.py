@@ -11,6 +11,7 @@ from seq2seq.config.ignored_settings import refuse_ignored
 from seq2seq.corpora.config import DataConfig, Split, SplitConfig
 from seq2seq.corpora.reading import read_corpora, read_split
 from seq2seq.run.folder import RunFolder
+from seq2seq.run.resume import open_run
 
 EXPERIMENTS = sorted(path.stem for path in (Path(__file__).parents[2] / "conf" / "experiment").glob("*.yaml"))
 
@@ -68,3 +69,20 @@ def test_overfit_reaches_a_loss_near_0(recipe, tmp_path):
     last = [record for record in records if record["kind"] == "validation"][-1]
     assert last["loss"] < 0.05
     assert last["bleu"] > 99
+
+
+def test_a_run_that_is_extended_keeps_the_warm_up_that_was_shortened(tmp_path):
+    def composed(updates, *more):
+        return compose_train(
+            overrides=["data=builtin", f"run={tmp_path / 'run'}", f"training.updates={updates}", *more]
+        )
+
+    first = composed(20)
+    assert first.schedule.warmup == 2
+    open_run(tmp_path / "run", first)
+    for updates in (120, 20, 2):
+        longer = composed(updates)
+        assert longer.schedule.warmup == 2
+        open_run(tmp_path / "run", longer)
+    assert composed(120, "schedule.warmup=5").schedule.warmup == 5
+    assert composed(120, f"run={tmp_path / 'other'}").schedule.warmup == 100

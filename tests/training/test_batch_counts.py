@@ -1,5 +1,7 @@
 """A run that is resumed with another number of batches per update."""
 
+import os
+import signal
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,6 +16,7 @@ from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.data.stream import BothDirections, SubwordResampler
 from seq2seq.training.batch_counts import BatchCounts
 from seq2seq.training.checkpoints import Checkpoints
+from seq2seq.training.interrupt import Interrupted
 from seq2seq.training.trainer import Trainer
 
 SETTINGS = [*TINY, "training.updates=20", "training.validate_every=4", "training.log_every=1"]
@@ -129,3 +132,46 @@ def test_epochs_end_with_the_epoch(run, parts):
     assert end.epoch == 2
     assert end.batch < parts[-1][0]
     assert updates[max(updates)].before < (2, 0)
+
+
+@pytest.mark.parametrize("damage", ["other bytes", "one bit"])
+def test_the_history_is_that_of_the_state_that_is_resumed(tmp_path, damage):
+    """The last state, of update 16, is damaged, so that training resumes at update 12."""
+
+    def go(accumulate, last=None):
+        def crash(validation):
+            if validation.update == last:
+                raise ConnectionError
+
+        train(
+            compose_train(overrides=[*SETTINGS, f"training.accumulate={accumulate}"]),
+            tmp_path / "run",
+            on_validation=crash,
+        )
+
+    for accumulate, last in ((1, 12), (2, 20)):
+        with pytest.raises(ConnectionError):
+            go(accumulate, last)
+    state = tmp_path / "run" / "checkpoints" / "last.pt"
+    content = bytearray(state.read_bytes())
+    content[len(content) // 2] ^= 1
+    state.write_bytes(content if damage == "one bit" else b"no state")
+    go(3)
+    saved = Checkpoints(state.parent).progress()
+    assert saved["batches_per_update"] == [[0, 1], [8, 2], [12, 3]]
+    assert saved["update"] == 20
+
+
+def test_an_interrupted_run_reports_no_average(tmp_path):
+    """Interrupted in its last validation, it only has to average weights when it resumes."""
+    config, reports = compose_train(overrides=SETTINGS), []
+
+    def interrupt(validation):
+        reports.append(validation.update)
+        if validation.update == 20:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        train(config, tmp_path, on_validation=interrupt)
+    train(config, tmp_path, on_validation=interrupt)
+    assert reports == [4, 8, 12, 16, 20]
