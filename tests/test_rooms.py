@@ -59,7 +59,7 @@ ALLOWED = {
         *{"analysis", "benchmark", "comparison", "config", "figures", "report", "serving", "training", "translation"},
     },
     "config.sweep_table": {"report", "system"},
-    "config.sweep_job": {"auto", "config", "config.sweep_table", "run", "system", "training"},
+    "config.sweep_job": {"auto", "config", "config.schemas", "config.sweep_table", "run", "system", "training"},
     "config.sweep": {
         *{"config", "config.schemas", "config.sweep_job", "config.sweep_table", "report", "run", "system", "training"}
     },

@@ -19,8 +19,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from seq2seq.config.automatic import with_command_line
 from seq2seq.config.error_lines import error_line
 from seq2seq.config.recipes import TrainConfig
+from seq2seq.config.schemas import conf_folder
 from seq2seq.config.sweep_table import TABLE, Job, Status, read_jobs, rounded, write_jobs
 from seq2seq.errors import Seq2SeqError, shown
 from seq2seq.settings import differing, flat, validate
@@ -72,8 +74,9 @@ def sweep_job(composed: DictConfig, train: Callable[[TrainConfig], float]) -> fl
     started = time.perf_counter()
     try:
         config = job_settings(composed)
-        job = replace(job, folder=_job_folder(folder, job.folder, config), criterion=str(config.training.criterion))
-        if (finished := _finished(folder, job.folder, config)) is not None:
+        trained, _ = with_command_line(config, hydra.overrides.task, conf_folder())  # as the run has them
+        job = replace(job, folder=_job_folder(folder, job.folder, trained), criterion=str(config.training.criterion))
+        if (finished := _finished(folder, job.folder, trained)) is not None:
             print(f"{folder / job.folder}: finished before, skipped")
             job, started = finished, math.inf
             return _number(job.score)
@@ -133,12 +136,17 @@ def _holds(folder: Path, config: TrainConfig) -> bool:
 
 
 def _decided(folder: Path, config: TrainConfig) -> list[str]:
-    """The settings that a run decides when it begins: by its text, or by the speed of the machine."""
+    """The settings that a run decides when it begins: by its text, or by the speed of the machine.
+
+    Settings of the command line are not chosen by the text.
+    """
     from seq2seq.auto.choice import decided_settings
     from seq2seq.training.duration import RESIZED, is_timed
 
-    by_text = ["auto", *decided_settings(folder)] if config.auto.choose else []
-    return [*by_text, *(RESIZED if by_text or is_timed(config.training) else ())]
+    names = list(RESIZED) if is_timed(config.training) else []
+    if config.auto.choose:
+        names += ["auto", *(name for name in (*decided_settings(folder), *RESIZED) if not config.auto.leaves(name))]
+    return names
 
 
 def _finished(folder: Path, name: str, config: TrainConfig) -> Job | None:

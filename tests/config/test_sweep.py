@@ -18,6 +18,7 @@ from conftest import TINY
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seq2seq.auto.choice import automatic_settings
 from seq2seq.config.hydra import compose_train
 from seq2seq.config.sweep_job import folder_name
 from seq2seq.config.sweep_table import Job, Status, describe, read_jobs, write_jobs
@@ -36,7 +37,8 @@ def trained(monkeypatch):
         folder = Path(config.run)
         config.check()
         seen.append((config.seed, config.model.dropout, folder.name, (folder / "config.yaml").exists()))
-        open_run(folder, config)
+        with automatic_settings(config, folder) as complete:
+            open_run(folder, complete)
         bleu = 10 * config.seed + config.model.dropout
         records = [{"kind": "validation", "update": update, "loss": 3.0, "bleu": bleu - update} for update in (7, 9)]
         (folder / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -178,6 +180,25 @@ def test_longer_training_resumes_finished_jobs(recipe, trained, tmp_path):
     assert recipe(*command, "training.updates=3000").code == 0
     assert recipe(*command, "training.updates=3000", "training.threads=1").code == 0
     assert [(place[0], place[3]) for place in trained.seen] == [(1, False), (2, False), (1, True), (2, True)]
+
+
+@pytest.mark.parametrize("longer", ["training.updates=12", "training.patience=9"])
+def test_the_command_line_counts_before_what_the_text_chooses(recipe, trained, tmp_path, longer):
+    """Of automatic settings, those that the command sets are compared with the finished job."""
+    (tmp_path / "pairs.tsv").write_text("a b\tc d\n" * 20)
+    text = [f"data.{split}.file={tmp_path / 'pairs.tsv'}" for split in ("train", "validation")]
+    command = ["train", "-m", f"run={tmp_path}/s", "experiment=auto", *text, "seed=choice(1)"]
+    first = [*command, "training.updates=6"]
+    for arguments in (first, first, [*first, longer]):
+        outcome = recipe(*arguments)
+        assert outcome.code == 0, outcome.err
+    assert [(place[0], place[3]) for place in trained.seen] == [(1, False), (1, True)]
+
+
+def test_a_job_whose_warmup_is_shortened_is_skipped_when_finished(recipe, trained, tmp_path):
+    command = ["train", "-m", f"run={tmp_path}/s", "experiment=multi30k_quick", "training.updates=50", "seed=choice(1)"]
+    assert [recipe(*command).code for _ in range(2)] == [0, 0]
+    assert len(trained.seen) == 1, "the preset's warm-up of 100 updates was shortened"
 
 
 @pytest.mark.slow
