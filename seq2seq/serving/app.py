@@ -105,7 +105,8 @@ async def _validation_response(request: HttpRequest, error: Exception) -> JSONRe
     """Name the first invalid field and its error, without the content of the request."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip()
+    if first["loc"] == ("body",) and content_type != "application/json":  # so the body has not been parsed
         return JSONResponse({"detail": "the body must be JSON: send the header Content-Type: application/json"}, 422)
     field = ".".join(str(part) for part in first["loc"][1:] if "[" not in str(part))  # pydantic names its validators
     return JSONResponse({"detail": f"{field}: {first['msg']}" if field else str(first["msg"])}, 422)

@@ -162,6 +162,24 @@ def test_an_invalid_body_is_an_error(client):
         assert "\n" not in reply.detail
 
 
+def test_an_invalid_parameter_is_named(client):
+    for query, field in {
+        "text=Wir.&name=tree&beam_size=0": "beam_size",
+        "text=Wir.&name=tree&beam_size=many": "beam_size",
+        "name=tree": "text",
+        "text=Wir.": "name",
+    }.items():
+        reply = client.get(f"/api/picture?{query}")
+        assert (reply.status, reply.detail.partition(":")[0]) == (422, field)
+        assert client.get(f"/api/picture?{query}", **{"Content-Type": "text/plain"}).body == reply.body
+
+
+@pytest.mark.parametrize("kind", [{}, {"Content-Type": "text/plain"}])
+def test_a_body_of_another_type_is_told_its_header(client, kind):
+    reply = client.send("POST", "/api/translate", b'{"sentences": ["Wir."]}', kind)
+    assert (reply.status, "send the header Content-Type: application/json" in reply.detail) == (422, True)
+
+
 @pytest.mark.parametrize("text", ["<script>alert(1)</script>", "<img src=x onerror=alert(1)>", '"&lt;\u2028\0'])
 def test_markup_is_treated_as_text(client, text):
     reply = client.post("/api/translate", sentences=[text])
