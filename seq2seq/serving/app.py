@@ -36,6 +36,8 @@ MEDIA_TYPES = {
     ".svg": "image/svg+xml",
 }
 
+UNREADABLE = "the body cannot be read: send JSON in UTF-8, without deep nesting or huge numbers"
+
 DESCRIPTION = "Translation with LSTM encoder-decoders: batches, streams, alternative words, and model traces."
 
 
@@ -61,6 +63,7 @@ def create_app(translators: Mapping[str, Translator], limits: LimitsConfig, host
     for kind in STATUS:
         app.add_exception_handler(kind, _error_response)
     app.add_exception_handler(RequestValidationError, _validation_response)
+    app.add_exception_handler(400, _unreadable_response)
     app.include_router(Api(executor, limits).router())
     app.include_router(page_router())
     app.add_middleware(SecurityMiddleware, limits=limits, hosts=hosts)
@@ -110,3 +113,8 @@ async def _validation_response(request: HttpRequest, error: Exception) -> JSONRe
         return JSONResponse({"detail": "the body must be JSON: send the header Content-Type: application/json"}, 422)
     field = ".".join(str(part) for part in first["loc"][1:] if "[" not in str(part))  # pydantic names its validators
     return JSONResponse({"detail": f"{field}: {first['msg']}" if field else str(first["msg"])}, 422)
+
+
+async def _unreadable_response(_: HttpRequest, error: Exception) -> JSONResponse:
+    """Replace FastAPI's answer to a body whose parser fails: other bytes, deep nesting, numbers with many digits."""
+    return JSONResponse({"detail": UNREADABLE}, 422)

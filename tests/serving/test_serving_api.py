@@ -162,6 +162,12 @@ def test_an_invalid_body_is_an_error(client):
         assert "\n" not in reply.detail
 
 
+@pytest.mark.parametrize("body", ['{"sentences": ["é"]}'.encode("latin-1"), b"[" * 3999])
+def test_a_body_that_cannot_be_parsed_is_422_and_says_what_to_send(client, body):
+    reply = client.send("POST", "/api/translate", body, {"Content-Type": "application/json"})
+    assert (reply.status, "send JSON in UTF-8" in reply.detail) == (422, True), reply.body
+
+
 def test_an_invalid_parameter_is_named(client):
     for query, field in {
         "text=Wir.&name=tree&beam_size=0": "beam_size",
