@@ -8,7 +8,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +69,23 @@ def _run(folder: Path, options: argparse.Namespace) -> None:
         print(_as_json(translation) if options.json else translation, flush=True)
 
 
-def _lines() -> Iterable[str]:
-    # Only a line feed ends a line: the lines of the output stay aligned with those of the input.
-    sys.stdin.reconfigure(encoding="utf-8", errors="replace", newline="\n")  # type: ignore[union-attr]
-    return (line.rstrip("\r\n") for line in sys.stdin)
+def _lines() -> Iterator[str]:
+    """Lines of standard input. Only a line feed ends one: those of the output stay aligned with them.
+
+    Raises:
+        PortableError: a line is not UTF-8.
+    """
+    for number, line in enumerate(sys.stdin.buffer, 1):
+        try:
+            text = line.decode()
+        except UnicodeDecodeError:
+            text = None
+        if text is None or (text.count("\0") > 2 and 8 * text.count("\0") >= len(text)):  # UTF-16 without its mark
+            raise PortableError(
+                f"line {number:,} of standard input is not UTF-8: save the text as UTF-8 in a text editor, or convert "
+                "it with iconv -f ENCODING -t UTF-8"
+            )
+        yield text.rstrip("\r\n")
 
 
 def _as_json(translation: Translation) -> str:

@@ -328,6 +328,19 @@ def test_lines_end_at_line_feeds_only(folder, capsys, monkeypatch):
     assert (code, sources) == (0, ["a\rb", "\u2028c\x85d", "\x0ce"])
 
 
+@pytest.mark.parametrize(
+    ("encoding", "before"), [("cp1252", 1), ("utf-16", 0), ("utf-16-le", 0), ("utf-16-be", 0), ("shift_jis", 1)]
+)
+def test_input_that_is_not_utf8_is_an_error_that_names_its_line(folder, capsys, monkeypatch, encoding, before):
+    """Lines before it are translated, and nothing after."""
+    special = "子供は本を読む" if encoding == "shift_jis" else "el niño come"
+    data = f"Wir arbeiten.\n{special}\nWir.\n".encode(encoding)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
+    code, out, err = run(capsys, str(folder), "--engine", "numpy")
+    assert (code, out.count("\n")) == (1, before)
+    assert re.fullmatch(rf"error: line {before + 1} of standard input is not UTF-8: save .* as UTF-8.*\n", err)
+
+
 def test_bytes_that_are_no_text_are_written_as_valid_json(folder):
     """Python passes such bytes of the command line as lone surrogates."""
     command = [sys.executable, str(folder / "translate.py"), "--json", b"\xff"]
