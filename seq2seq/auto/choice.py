@@ -1,5 +1,6 @@
 """Make the choices of ``experiment=auto`` once, write them to auto.yaml of the run folder, and read them from there."""
 
+import hashlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ from seq2seq.run.plain_yaml import load_plain
 from seq2seq.run.resume import AUTO
 from seq2seq.settings import flat, override_value, validate, walk
 from seq2seq.system.atomic import atomic_write, make_folder
-from seq2seq.system.processes import first_before_others
+from seq2seq.system.processes import first_before_others, is_first
 from seq2seq.tokenizer.normalization import normalize
 
 log = logging.getLogger("seq2seq")
@@ -34,6 +35,9 @@ HEAD = """\
 # experiment=PATH/auto.yaml data.file=FILE run=FOLDER. Settings of your command line are not repeated here.
 # {text}
 """
+
+UNEDITED = "# Without edits, settings are chosen again until training begins. Checksum of the lines above: "
+"""The last line of auto.yaml begins so."""
 
 BASE = {
     "defaults": [
@@ -50,8 +54,9 @@ BASE = {
 def automatic_settings(config: TrainConfig, folder: Path) -> Iterator[TrainConfig]:
     """Yield complete settings: with ``experiment=auto`` those of auto.yaml, which is made if it is missing.
 
-    In several processes the first chooses, and the others read. A user error in the context removes a new auto.yaml if
-    no run has begun.
+    Until a run has begun, an auto.yaml without edits is made again: it may be that of another command or another text,
+    stopped early. In several processes the first chooses, and the others read. A user error in the context removes a
+    new auto.yaml if no run has begun.
 
     Args:
         config: the settings of the command.
@@ -68,7 +73,7 @@ def automatic_settings(config: TrainConfig, folder: Path) -> Iterator[TrainConfi
     path, made = folder / AUTO, False
     try:
         with first_before_others():
-            made = not path.exists()
+            made = not path.exists() or (is_first() and not (folder / CONFIG).exists() and _is_unedited(path))
             if made:
                 _make(config, path)
             chosen = _with_file(config, path)
@@ -106,9 +111,23 @@ def _make(config: TrainConfig, path: Path) -> None:
     text, choices = _choose(config)
     for line in _described(text, choices):
         log.info("%s", line)
+    content = HEAD.format(text=text.in_words()) + as_yaml(choices)
     make_folder(path.parent)
     with atomic_write(path) as temporary:
-        temporary.write_text(HEAD.format(text=text.in_words()) + as_yaml(choices), encoding="utf-8")
+        temporary.write_text(f"{content}{UNEDITED}{_checksum(content)}\n", encoding="utf-8")
+
+
+def _is_unedited(path: Path) -> bool:
+    """Whether auto.yaml is as `_make` wrote it."""
+    try:
+        content, _, checksum = path.read_text(encoding="utf-8").partition(UNEDITED)
+    except (OSError, ValueError):  # reported where its settings are read
+        return False
+    return checksum == f"{_checksum(content)}\n"
+
+
+def _checksum(content: str) -> str:
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _choose(config: TrainConfig) -> tuple[Statistics, list[Choice]]:

@@ -156,6 +156,32 @@ def test_a_refused_run_leaves_no_choices_for_another_text(pairs, tmp_path):
     assert not (tmp_path / "auto.yaml").exists()
 
 
+def test_choices_of_a_command_that_was_stopped_early_are_not_those_of_another(pairs, tmp_path):
+    """Ctrl-C, or a killed process, while the text is read."""
+    own = ["model.dropout=0.1", "training.patience=1", "training.criterion=loss"]
+    with pytest.raises(KeyboardInterrupt), automatic_settings(compose_train("auto", [pairs, *own]), tmp_path / "run"):
+        raise KeyboardInterrupt
+    stopped = (tmp_path / "run/auto.yaml").read_text("utf-8")
+    (tmp_path / "others.tsv").write_text("ein Haus\ta house\n" * 99)
+    others = [f"data.{split}.file={tmp_path / 'others.tsv'}" for split in ("train", "validation")]
+    for arguments in ([pairs], others):
+        (tmp_path / "run/auto.yaml").write_text(stopped, "utf-8")
+        assert completed(arguments, tmp_path / "run") == completed(arguments, tmp_path / "new")
+        (tmp_path / "new/auto.yaml").unlink()
+    (tmp_path / "run/auto.yaml").write_text(stopped, "utf-8")
+    completed([pairs, *own], tmp_path / "run")
+    assert (tmp_path / "run/auto.yaml").read_text("utf-8") == stopped, "the same command chooses the same"
+
+
+def test_an_edit_before_training_survives_a_stopped_command(pairs, tmp_path):
+    completed([pairs, *SMALL], tmp_path)
+    edited = (tmp_path / "auto.yaml").read_text("utf-8").replace("dropout: 0.4", "dropout: 0.35")
+    (tmp_path / "auto.yaml").write_text(edited, "utf-8")
+    for arguments in ([pairs, *SMALL], [pairs, *SMALL, "seed=2"]):
+        assert completed(arguments, tmp_path).model.dropout == 0.35
+    assert (tmp_path / "auto.yaml").read_text("utf-8") == edited
+
+
 def test_groups_and_files_of_the_command_line_win(pairs, tmp_path):
     config = compose_train("auto", [pairs, "optimizer=muon", "tokenizer=word", "training=debug", "seed=3"])
     assert all(
