@@ -1,18 +1,23 @@
 """Other words at a position of a translation, each with the best translation that contains it."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from fastapi import Request as HttpRequest
 
+from seq2seq.corpora.languages import NO_SPACES
 from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.executor import TranslationExecutor
 from seq2seq.serving.limits import BatchKey
 from seq2seq.serving.responses import client_address, result_of, translation_message
 from seq2seq.serving.schemas import Alternative, AlternativesRequest
 from seq2seq.translation.types import Request, Translation
+
+UNSPACED = re.compile(rf"{NO_SPACES}|[\u3001-\u303f\uff01-\uff65]")
+"""A letter or a punctuation mark that other words follow without a space."""
 
 
 async def suggest_alternatives(
@@ -25,16 +30,21 @@ async def suggest_alternatives(
         DisconnectedError: the client has disconnected.
         Seq2SeqError: the vocabulary cannot express ``request.before``.
     """
-    before = f"{' '.join(request.before.split())} ".lstrip()
-    suggest = partial(executor.translators[key.run].suggest, request.text, before, request.count + 1)
+    translator = executor.translators[key.run]
+    spaced = translator.ensemble.target.word_level
+    before = " ".join(request.before.split())
+    if before and (spaced or request.before[-1].isspace() or not UNSPACED.match(before[-1])):
+        before += " "
+    complete_words, typed = before[: before.rfind(" ") + 1], before[before.rfind(" ") + 1 :]
+    suggest = partial(translator.suggest, request.text, before, request.count + 1)
     pending = executor.call(key, [request.text, before], suggest, client_address(http_request))
     suggestions = await result_of(pending, http_request)
-    words = [suggestion for suggestion in suggestions if suggestion.word][: request.count]  # without EOS
-    prefixes = [before + word.word for word in words]
+    words = [suggestion for suggestion in suggestions if suggestion.word != typed][: request.count]  # without EOS
+    prefixes = [complete_words + word.word for word in words]
     translations = await _translations(executor, key, request.text, prefixes, http_request)
     # A prefix may end within a word, so the model may have extended the word: then a space ends it.
     complete = [
-        prefix if translation is None or keeps_words(translation.text, prefix) else f"{prefix} "
+        prefix if translation is None or keeps_words(translation.text, prefix, spaced) else f"{prefix} "
         for translation, prefix in zip(translations, prefixes, strict=True)
     ]
     extended = [ended for ended, prefix in zip(complete, prefixes, strict=True) if ended != prefix]
@@ -45,15 +55,27 @@ async def suggest_alternatives(
         for word, ended, translation in zip(words, complete, translations, strict=True)
     ]
     return [
-        Alternative(word=word.word, probability=word.probability, translation=translation_message(translation))
+        Alternative(
+            word=word.word.removeprefix(typed),
+            probability=word.probability,
+            translation=translation_message(translation),
+        )
         for word, translation in chosen
         if translation is not None
     ]
 
 
-def keeps_words(text: str, prefix: str) -> bool:
-    """Return whether a text starts with a prefix and ends its last word there."""
-    return f"{text} ".startswith(f"{prefix} ")
+def keeps_words(text: str, prefix: str, spaced: bool = False) -> bool:
+    """Return whether a text starts with a prefix and ends its last word there.
+
+    Args:
+        text: a translation.
+        prefix: of the translation.
+        spaced: whether spaces separate words in all scripts, as in the text of a vocabulary of words.
+    """
+    rest = text.removeprefix(prefix)
+    unspaced = not spaced and any(UNSPACED.match(side) for side in (prefix[-1:], rest[:1]))
+    return text.startswith(prefix) and (rest[:1] in ("", " ") or unspaced)
 
 
 async def _translations(

@@ -127,7 +127,11 @@ class AlternativesRequest(RunRequest):
     """A position in a translation for which other words are suggested."""
 
     text: Text
-    before: Text = Field("", description="words of the translation before the position")
+    before: Text = Field(
+        "",
+        description="words of the translation before the position; without a space at the end, text of a script "
+        "without spaces continues directly",
+    )
     count: int = Field(5, ge=1)
 
 
@@ -176,7 +180,7 @@ class PartialTranslation(Message):
 class Alternative(Message):
     """Another word, and the translation that contains it."""
 
-    word: str
+    word: str = Field(description="in a script without spaces, the text up to the next space")
     probability: float = Field(description="probability of this word among all words at this position")
     translation: TranslationMessage
 

@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape, quoteattr
 import regex
 
 from seq2seq.corpora.corpus import Pair
-from seq2seq.corpora.languages import HAN, KANA, UNSEGMENTED
+from seq2seq.corpora.languages import NO_SPACES
 from seq2seq.corpora.lines import damaged
 from seq2seq.corpora.streams import DamagedError
 from seq2seq.errors import DataError
@@ -39,9 +39,6 @@ STANDALONE = {"ph", "ut", "x", "cp"}
 
 PLACE = "\uffff"
 """Stands for a standalone element while text is collected; XML does not allow it in text."""
-
-NO_SPACES = "|".join(pattern.pattern for pattern in (HAN, KANA, UNSEGMENTED))
-"""A letter of a script without spaces between words."""
 
 IN_TEXT = regex.compile(rf"(?<={NO_SPACES}){PLACE}+(?={NO_SPACES})")
 BETWEEN_WORDS = regex.compile(rf"(?<=\w){PLACE}+(?=\w)")  # with combining marks, unlike \w of re

@@ -114,7 +114,7 @@ export class Sentence {
     opened = { button, box };
     const before = words.slice(0, position).join(" ");
     try {
-      const { alternatives } = await post("/api/alternatives", { ...this.fields, before, count: 6 }, signal);
+      const { alternatives } = await post("/api/alternatives", { ...this.fields, before: before && `${before} `, count: 6 }, signal);
       title.replaceChildren("Alternatives to “", word, "”, with the new translations");
       list.replaceChildren(...alternatives.map((alternative) => this.alternativeElement(alternative, before)));
       if (!alternatives.length) title.replaceChildren("There are no alternatives: the translation ends here.");
