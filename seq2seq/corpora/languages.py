@@ -43,13 +43,11 @@ EXAMPLES = {
 """Names with a language code, for messages."""
 
 KANA = re.compile("[\u3041-\u30ff\u31f0-\u31ff\uff66-\uff9f]")
-HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+HAN = re.compile("[\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]")
 UNSEGMENTED = re.compile(
     "[\u0e01-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u1980-\u19ff\u1a20-\u1aaf\u1b00-\u1b7f\ua980-\ua9ff\uaa60-\uaa7f]"
 )
-NO_SPACES = "|".join(pattern.pattern for pattern in (HAN, KANA, UNSEGMENTED))
-"""A letter of a script without spaces between words."""
 LETTER = re.compile(r"[^\W\d_]")
 
 KIND = re.compile(r"([^()]+?) *\(([^()]+)\)")

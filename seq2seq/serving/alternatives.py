@@ -8,7 +8,7 @@ from functools import partial
 
 from fastapi import Request as HttpRequest
 
-from seq2seq.corpora.languages import NO_SPACES
+from seq2seq.corpora.words import NO_SPACES
 from seq2seq.errors import Seq2SeqError
 from seq2seq.serving.executor import TranslationExecutor
 from seq2seq.serving.limits import BatchKey

@@ -1,12 +1,13 @@
 """Inputs and outputs of a translator: requests, glossaries and translations."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import regex
 from torch import Tensor
 
+from seq2seq.corpora import words
 from seq2seq.corpora.lines import read_lines
 from seq2seq.errors import DataError, require_text
 from seq2seq.portable.normalization import is_blank
@@ -25,8 +26,8 @@ class Glossary:
     def __init__(self, terms: Iterable[tuple[str, str]]) -> None:
         self.translations = {normalize(term).lower(): normalize(target, Normalization.none) for term, target in terms}
         longest_first = sorted(self.translations, key=lambda term: (-len(term), term))
-        alternatives = "|".join(map(re.escape, longest_first))
-        self.pattern = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)") if alternatives else None
+        alternatives = "|".join(map(regex.escape, longest_first))
+        self.pattern = regex.compile(f"{words.START}(?:{alternatives}){words.END}") if alternatives else None
 
     @classmethod
     def load(cls, path: Path) -> "Glossary":
@@ -48,7 +49,8 @@ class Glossary:
     def phrases(self, source: str) -> tuple[str, ...]:
         """Return the required translations of the terms in ``source``, without duplicates.
 
-        Terms match whole words in any case. If terms overlap, the first one counts, then the longest.
+        Terms match whole words in any case, and anywhere in scripts without spaces between words (`words`). If terms
+        overlap, the first one counts, then the longest.
         """
         if self.pattern is None:
             return ()

@@ -75,6 +75,37 @@ def test_glossary_terms_match_whole_words_in_any_case(source, expected):
     assert TERMS.phrases(source) == expected
 
 
+@pytest.mark.parametrize(
+    ("term", "inside", "alone"),
+    [
+        ("कल", "कला सुंदर है", "कल आना"),
+        ("कम", "इसमें कमी है", "कम पानी"),
+        ("বই", "বইটি", "এই বই"),
+        ("ọkọ", "Ọkọ̀ náà", "Ọkọ náà"),
+        ("മല", "മലയാളം", "മല."),
+        ("шалом", "шало́м", "Шалом!"),
+    ],
+)
+def test_glossary_terms_do_not_match_before_marks(term, inside, alone):
+    terms = Glossary([(term, "x"), ("y", "z")])
+    assert terms.phrases(inside) == ()
+    assert terms.phrases(alone) == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("term", "source"),
+    [
+        ("猫", "猫が好き"),
+        ("猫", "私の猫です"),
+        ("東京", "東京タワー"),
+        ("ราคา", "ตรวจสอบราคาสินค้า"),
+        ("NHK", "私はNHKを見る"),
+    ],
+)
+def test_glossary_terms_match_in_scripts_without_spaces(term, source):
+    assert Glossary([(term, "x")]).phrases(source) == ("x",)
+
+
 def test_glossary_file_has_one_term_per_line(tmp_path):
     path = tmp_path / "terms.tsv"
     path.write_text("key\tSchlüssel\n\n the  man \tder Mann\n", encoding="utf-8")

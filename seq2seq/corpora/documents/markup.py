@@ -17,9 +17,9 @@ from xml.sax.saxutils import escape, quoteattr
 import regex
 
 from seq2seq.corpora.corpus import Pair
-from seq2seq.corpora.languages import NO_SPACES
 from seq2seq.corpora.lines import damaged
 from seq2seq.corpora.streams import DamagedError
+from seq2seq.corpora.words import NO_SPACES
 from seq2seq.errors import DataError
 
 CHUNK = 1 << 16
