@@ -35,9 +35,10 @@ def translate_document(
         glossary: terms and their required translations.
 
     Raises:
-        ConfigError: as `Translator.translate`.
+        ConfigError: as `Translator.translate`, or a model does not know the tag.
         DataError: likewise.
     """
+    translator.require_tag(tag)
     parts = list(split_document(document, wrapped=wrapped))
     requests = [Request(add_tag(part.text, tag), glossary=glossary) for part in parts if part.is_sentence]
     translations = translator.translate(requests, search=search, copy=copy)

@@ -32,9 +32,9 @@ def load_translator(config: TranslatorConfig) -> Translator:
 
     Raises:
         RunError: as `Translator.load`.
-        ConfigError: likewise.
+        ConfigError: likewise, or a model does not know the ``tag`` of the recipe.
     """
-    return Translator.load(
+    translator = Translator.load(
         [config.run, *config.ensemble],
         config.device,
         config.precision,
@@ -42,6 +42,8 @@ def load_translator(config: TranslatorConfig) -> Translator:
         language_model=config.language_model,
         language_model_weight=config.language_model_weight,
     )
+    translator.require_tag(getattr(config, "tag", None))
+    return translator
 
 
 def load_glossary(name: str | None) -> Glossary | None:

@@ -14,6 +14,7 @@ from seq2seq.errors import ConfigError, require_text
 from seq2seq.inference.member import Member, check_members
 from seq2seq.inference.members import Members
 from seq2seq.inference.shortlist import Shortlist
+from seq2seq.portable.placeholders import SYMBOLS
 from seq2seq.portable.segmentation import MAX_SEGMENT
 from seq2seq.run.folder import RunFolder, load_run
 from seq2seq.search import (
@@ -235,6 +236,18 @@ class Translator:
                 require_text(text, "text")
             raise ConfigError(f"text must be a string or a list, got {type(text).__name__}: use translate_all")
         return list(self._stream(_requests(text, prefix, phrases), options))
+
+    def require_tag(self, tag: str | None) -> None:
+        """Check that every model has a token for a tag: other words would be translated. None is no tag.
+
+        Raises:
+            ConfigError: a model has none for it.
+        """
+        for member in self.members:
+            known = sorted(member.tokenizers.source.tags - {*SYMBOLS})
+            if any(word not in known for word in (tag or "").split()):
+                hint = f"use one of its tags, {', '.join(known)}" if known else "leave tag out, for it has no tags"
+                raise ConfigError(f"{member.name} was not trained with the tag {tag}: {hint}")
 
     def translate_all(
         self,

@@ -1,11 +1,18 @@
 """Documents keep their layout."""
 
-import pytest
-from translators import translator
+from dataclasses import replace
 
+import pytest
+from translators import LIMITS, TEXTS, member, tokenizer, translator
+
+from seq2seq import Translator
 from seq2seq.errors import ConfigError
+from seq2seq.portable.placeholders import SYMBOLS, PlaceholderKind
 from seq2seq.portable.segmentation import split_document
 from seq2seq.search import Method, SearchConfig
+from seq2seq.tokenizer.config import TokenizerConfig
+from seq2seq.tokenizer.tokenizer import Tokenizers
+from seq2seq.tokenizer.vocabulary import train_tokenizer
 from seq2seq.translation.documents import translate_document
 from seq2seq.translation.types import Glossary
 
@@ -40,3 +47,19 @@ def test_glossary_and_settings_apply_to_each_sentence():
     assert second == own.translate("Das.").text
     with pytest.raises(ConfigError, match="cannot force phrases"):
         translate_document(own, "Der Mann.", glossary=terms, search=SearchConfig(method=Method.sampling))
+
+
+def test_a_tag_must_be_one_of_the_model():
+    with pytest.raises(ConfigError, match=r"was not trained with the tag <2de>: leave tag out, for it has no tags$"):
+        translate_document(translator(), "Der Mann.", tag="<2de>")
+    settings = TokenizerConfig(size=320, tags=["<2de>", "<2fr>", "<bt>"], placeholders=[PlaceholderKind.printf])
+    pieces = train_tokenizer(TEXTS * 4, settings.with_symbols(), "lines")
+    own = member()
+    tagged = Translator([replace(own, tokenizers=Tokenizers(pieces, tokenizer()))], LIMITS)
+    for tag in (None, "", "<2de>", "<2fr> <bt>"):
+        tagged.require_tag(tag)
+    for tag in ("<2xx>", "2de", "<2de> <2xx>", SYMBOLS[0]):
+        with pytest.raises(ConfigError, match=rf"the tag {tag}: use one of its tags, <2de>, <2fr>, <bt>$"):
+            tagged.require_tag(tag)
+    with pytest.raises(ConfigError, match="has no tags"):
+        Translator([tagged.members[0], own], LIMITS).require_tag("<2de>")

@@ -9,8 +9,17 @@ import pytest
 
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.translation.batching import CHUNK
-from seq2seq.translation.config import ScoreConfig, TranslateConfig
-from seq2seq.translation.io import load_glossary, opened, read_text, requests, scored_pairs, with_progress, zip_lines
+from seq2seq.translation.config import DocumentConfig, ScoreConfig, TranslateConfig, TranslatorConfig
+from seq2seq.translation.io import (
+    load_glossary,
+    load_translator,
+    opened,
+    read_text,
+    requests,
+    scored_pairs,
+    with_progress,
+    zip_lines,
+)
 from seq2seq.translation.types import Request
 
 
@@ -30,6 +39,13 @@ def test_requests_get_tag_prefix_and_phrases(tmp_path):
     ):
         list(requests(config, ["A key?"]))
     assert load_glossary(None) is None
+
+
+def test_a_tag_that_the_model_does_not_know_is_refused(tiny_run):
+    for config in (TranslateConfig, DocumentConfig, ScoreConfig):
+        with pytest.raises(ConfigError, match=r"tiny was not trained with the tag <2xx>: leave tag out"):
+            load_translator(config(run=str(tiny_run), tag="<2xx>"))
+    load_translator(TranslatorConfig(run=str(tiny_run)))
 
 
 def test_pairs_must_match_line_by_line(tmp_path):
