@@ -18,7 +18,8 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from seq2seq.portable.normalization import is_blank
+from seq2seq.portable.normalization import LEADING, is_blank, normalize
+from seq2seq.portable.normalization import SPACE as SPACE_TOKEN
 
 _WORDS = """
 mr mrs ms dr prof st sr jr vs vol fig pp ed eds al inc ltd co gen col capt lt sgt rev hon approx dept
@@ -176,7 +177,7 @@ def split_long_text(text: str, tags: Collection[str] = (), first_sentences: int 
     """A text in segments of at most `MAX_SEGMENT` characters: one for most texts, none for blank text.
 
     A longer text is split into its sentences. A sentence that is too long is cut between words, or anywhere if it has
-    one word. If the first word is one of the ``tags``, every segment starts with it.
+    one word. If the first words are ``tags``, every segment starts with them.
 
     Args:
         text: of any length.
@@ -185,14 +186,24 @@ def split_long_text(text: str, tags: Collection[str] = (), first_sentences: int 
     """
     if len(text) <= MAX_SEGMENT:
         return [] if is_blank(text) else [text]
-    first, _, rest = text.partition(" ")
-    tag, body = (f"{first} ", rest) if first in tags and len(first) < MAX_SEGMENT // 2 else ("", text)
-    longest = MAX_SEGMENT - len(tag)
+    start, body = _leading_tags(text, tags)
+    longest = MAX_SEGMENT - len(start)
     segments = [segment for sentence in split_sentences(body) for segment in _cut(sentence, longest)]
     while first_sentences > 1 and len(segments) > 1 and len(segments[0]) + 1 + len(segments[1]) <= longest:
         segments[:2] = [f"{segments[0]} {segments[1]}"]
         first_sentences -= 1
-    return [f"{tag}{segment}" for segment in segments]
+    return [f"{start}{segment}" for segment in segments]
+
+
+def _leading_tags(text: str, tags: Collection[str]) -> tuple[str, str]:
+    """The first words of a text that are tags, each with a space, as models read them, and the rest of the text."""
+    start = ""
+    while words := LEADING.sub("", text.replace(SPACE_TOKEN, " ")).split(maxsplit=1):
+        tag = normalize(words[0])
+        if tag not in tags or len(start) + len(tag) >= MAX_SEGMENT // 2:
+            break
+        start, text = f"{start}{tag} ", "".join(words[1:])
+    return start, text
 
 
 def split_sentences(text: str) -> list[str]:

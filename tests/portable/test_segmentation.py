@@ -195,6 +195,29 @@ def test_every_segment_starts_with_the_tag():
     assert not split_long_text(f"<2fr> {LONG}", {"<2de>"})[1].startswith("<2fr>")
 
 
+@pytest.mark.parametrize(
+    "start",
+    [
+        " <2de> ",
+        "<2de>\t",
+        "\ufeff<2de> ",
+        "\u3000<2de>\u3000",
+        "\u2581<2de>\u2581",
+        "\n <2de>\n",
+        " \ufeff\u2028<2de>  ",
+    ],
+)
+def test_white_space_around_the_tag_does_not_hide_it(start):
+    assert split_long_text(f"{start}{LONG}", {"<2de>"}) == split_long_text(f"<2de> {LONG}", {"<2de>"})
+
+
+def test_every_segment_starts_with_all_leading_tags():
+    segments = split_long_text(f"<2de>  <bt>\t{LONG}", {"<2de>", "<bt>", "<é>"})
+    assert {segment[:11] for segment in segments} == {"<2de> <bt> "}
+    assert split_long_text(f"<e\u0301> {LONG}", {"<é>"})[1].startswith("<é> ")
+    assert all(len(segment) <= MAX_SEGMENT for segment in split_long_text("<2de> " * 1000, {"<2de>"}))
+
+
 @pytest.mark.parametrize("length", [MAX_SEGMENT // 2, MAX_SEGMENT, 3 * MAX_SEGMENT])
 def test_a_tag_as_long_as_a_segment_is_text(length):
     tag = "t" * length

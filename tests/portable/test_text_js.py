@@ -173,3 +173,25 @@ def test_long_text_repeats_its_tag_in_every_segment(tmp_path):
     segments = run_node(["sentencepiece.js", "text.js"], code, value)
     assert len(segments) > 3
     assert all(segment.startswith("<2de> a") and len(segment) <= 1000 for segment in segments)
+
+
+def test_tags_of_a_long_text_are_found_as_python_finds_them(tmp_path):
+    config = export_text(tmp_path, "nfc", Algorithm.char, 400, joint=True)
+    starts = [
+        "<2de> ",
+        " <2de> ",
+        "<2de>\u3000",
+        "\u3000<2de>  ",
+        "\ufeff<2de> ",
+        "\u2581<2de>\u2581",
+        "<2de> <2fr>  ",
+        "<2xx> ",
+    ]
+    texts = [f"{start}{'a word ' * 500}" for start in starts]
+    value = {"model": page_text(tmp_path, config), "texts": texts}
+    code = OPEN + "const text = open(input.model); return input.texts.map((each) => text.segments(each, ''));"
+    assert run_node(["sentencepiece.js", "text.js"], code, value) == [split_long_text(text, TAGS) for text in texts]
+    code = OPEN + "const text = open(input.model); return input.texts.map((each) => text.segments(each, '<2fr>'));"
+    own = run_node(["sentencepiece.js", "text.js"], code, value)
+    assert own[:-1] == [split_long_text(text, TAGS) for text in texts[:-1]]
+    assert all(segment.startswith("<2fr> ") for segment in own[-1])

@@ -374,11 +374,25 @@
       this.tags = source.tags.filter((tag) => !SYMBOLS.includes(tag)); // that may begin a source sentence
     }
 
-    /** A sentence in segments of at most 1,000 characters, each with the tag if there is one. */
+    /** A sentence in segments of at most 1,000 characters, each with the sentence's own tags or else the given one. */
     segments(sentence, tag) {
-      const start = tag ? `${tag} ` : "";
-      const segments = this.sentences.cut(sentence, MAX_SEGMENT - start.length);
+      const [own, text] = this.leadingTags(sentence);
+      const start = own || (tag ? `${tag} ` : "");
+      const segments = this.sentences.cut(text, MAX_SEGMENT - start.length);
       return segments.filter((segment) => !this.normal.isBlank(segment)).map((segment) => start + segment);
+    }
+
+    /** The first words of a text that are tags, each with a space, as models read them, and the rest of the text. */
+    leadingTags(text) {
+      let start = "";
+      for (;;) {
+        const body = text.replace(/\u2581/g, " ").replace(this.normal.leading, "");
+        const word = body.split(this.normal.spaces, 1)[0];
+        const tag = this.normal.normalize(word);
+        if (!this.tags.includes(tag) || start.length + tag.length >= MAX_SEGMENT / 2) return [start, text];
+        start += `${tag} `;
+        text = body.slice(word.length).replace(this.normal.spaces, "");
+      }
     }
 
     /** The parts of a document, which joined are the document: [text, whether it is a sentence]. */

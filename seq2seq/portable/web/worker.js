@@ -64,10 +64,9 @@
   /** The translation of a sentence, which may be too long for one search. */
   async function translateSentence({ text: sentence, beamSize, tag }, signal, onText) {
     const start = performance.now();
-    const own = tag && !model.text.tags.includes(sentence.split(" ", 1)[0]) ? tag : "";
     const parts = [];
     const joined = (last) => [...parts.map(([best]) => best.text), last].filter(Boolean).join(" ");
-    for (const segment of model.text.segments(sentence, own)) {
+    for (const segment of model.text.segments(sentence, tag)) {
       const found = await translateSegment(segment, beamSize, signal, (text) => onText(joined(text)));
       if (found.length) parts.push(found);
     }
