@@ -41,8 +41,9 @@ class Translation:
 def join_translations(make: Callable[..., Joined], source: str, parts: Sequence[Any], length_penalty: float) -> Joined:
     """Join the translations of a text's segments; no parts give empty text.
 
-    Log-probabilities are summed, and the score is computed from all tokens together. The n-th best consists of the
-    n-th best of each segment. Attention is dropped.
+    Log-probabilities are summed, and the score is computed from all tokens together. The utility of minimum Bayes risk
+    is the mean of the segments' utilities. The n-th best consists of the n-th best of each segment. Attention is
+    dropped.
 
     Args:
         make: the class of the parts: `Translation`, or seq2seq.Translation.
@@ -55,6 +56,7 @@ def join_translations(make: Callable[..., Joined], source: str, parts: Sequence[
     log_probability = sum(part.log_probability for part in parts)
     length = sum(len(part.tokens) + 1 for part in parts)
     n_best = zip(*(part.n_best for part in parts), strict=False)
+    utilities = [part.utility for part in parts if getattr(part, "utility", None) is not None]  # exported models: none
     return make(
         source=source,
         text=" ".join(part.text for part in parts if part.text),
@@ -66,4 +68,5 @@ def join_translations(make: Callable[..., Joined], source: str, parts: Sequence[
         finished=all(part.finished for part in parts),
         lost_placeholders=tuple(chain.from_iterable(part.lost_placeholders for part in parts)),
         added_placeholders=tuple(chain.from_iterable(part.added_placeholders for part in parts)),
+        **({"utility": sum(utilities) / len(utilities)} if utilities else {}),
     )

@@ -110,7 +110,7 @@ class Translation:
     n_best: tuple["Translation", ...] = ()
     """All translations, best first, this one included; empty unless ``n_best`` > 1."""
     utility: float | None = None
-    """For minimum Bayes risk: the mean similarity to all samples, 0 to 1."""
+    """For minimum Bayes risk: the mean similarity to all samples, 0 to 1; of a long text, the mean of its segments'."""
     token_log_probabilities: tuple[float, ...] = ()
     """For scored pairs: the log-probability of every token in nats, EOS last."""
     finished: bool = True

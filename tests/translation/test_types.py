@@ -1,11 +1,12 @@
 """Requests, glossaries, and joined translations of segments."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from translators import translator
 
-from seq2seq import Copy, Request, Translation
+from seq2seq import Copy, Request, SearchConfig, Translation
 from seq2seq.errors import DataError
 from seq2seq.portable.translation import join_translations
 from seq2seq.translation.types import Glossary
@@ -51,6 +52,22 @@ def test_joining_combines_n_best_lists_by_rank():
     translation = join_translations(Translation, "The dog. A cat.", parts, 1.0)
     assert [str(alternative) for alternative in translation.n_best] == ["Der Hund. Eine Katze.", "Katze."]
     assert translation.n_best[1].log_probability == -math.inf
+
+
+def test_joining_takes_the_mean_utility():
+    best, second = replace(ONE, utility=0.5), replace(ONE, utility=0.25)
+    parts = [replace(best, n_best=(best, second)), replace(TWO, utility=1.0, n_best=(replace(TWO, utility=0.75),) * 2)]
+    joined = join_translations(Translation, "The dog. A cat.", parts, 1.0)
+    assert joined.utility == 0.75
+    assert [each.utility for each in joined.n_best] == [0.625, 0.5]
+    assert join_translations(Translation, "The dog. A cat.", [ONE, TWO], 1.0).utility is None
+
+
+def test_a_long_text_has_a_utility():
+    search = SearchConfig(method="minimum_bayes_risk", samples=3, max_length_ratio=0.0, max_length_offset=4, n_best=2)
+    long = translator().translate("Wir arbeiten. " * 80, search=search)
+    assert 0 < long.utility <= 1
+    assert long.n_best[0].utility == pytest.approx(long.utility)
 
 
 def test_joining_no_parts_gives_empty_text():
