@@ -97,6 +97,10 @@ class Placeholders:
         """The placeholders of a text in their order."""
         return [match for match in self.pattern.findall(self._normal(text)) if match not in self.tags]
 
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Where the placeholders of a text start and end, in the text as it is written."""
+        return [match.span() for match in self.pattern.finditer(text) if match[0] not in self.tags]
+
     def symbols(self, source: str, among: Collection[str] | None = None, first: int = 0) -> dict[str, str]:
         """The symbol of each placeholder of a source, in their order from symbol number ``first`` on.
 

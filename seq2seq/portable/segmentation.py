@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from seq2seq.portable.normalization import LEADING, is_blank, normalize
 from seq2seq.portable.normalization import SPACE as SPACE_TOKEN
+from seq2seq.portable.placeholders import Placeholders
 
 _WORDS = """
 mr mrs ms dr prof st sr jr vs vol fig pp ed eds al inc ltd co gen col capt lt sgt rev hon approx dept
@@ -33,6 +34,9 @@ SENTENCE_END = re.compile(r"""(?<![.!?…])[.!?…]++["'”’»«“)\]]*+(?=\s
 """Matches only at the first mark of a row and does not backtrack (``++``), so that 50,000 periods are read once."""
 
 SPACE = re.compile(r"\s*")
+SEPARATOR = re.compile(r"[.!?…。！？\s]")
+"""What may separate sentences."""
+
 MARKER = re.compile(r"\s*(?:(?:[-*•+–—]|#{1,6}|>+|\d{1,3}[.)]|[a-zA-Z]\))\s+)*")
 """The start of a line that is not text: indentation, bullets, list numbers, heading marks."""
 
@@ -63,28 +67,42 @@ class DocumentPart(NamedTuple):
     """False for white space, markers at the start of a line, and text without a letter."""
 
 
-def split_document(document: str, *, wrapped: bool = False) -> Iterator[DocumentPart]:
+def split_document(
+    document: str, *, wrapped: bool = False, placeholders: Placeholders | None = None
+) -> Iterator[DocumentPart]:
     """The parts of a document in order; their texts joined are the document.
 
     Args:
         document: text with line ends of any kind.
         wrapped: lines are broken at a fixed width, so a sentence may continue on the next line. Only blank lines and
             lines that start with a list marker end a sentence. Otherwise every line end does.
+        placeholders: no sentence ends inside one of them (at a line end only if ``wrapped``).
     """
     for lines, is_code in _code_blocks(LINE.findall(document)):
         if is_code:
             yield DocumentPart("".join(lines), False)
             continue
         for block in _paragraphs(lines) if wrapped else lines:
-            marker = MARKER.match(block)
-            start = marker.end() if marker else 0
-            body = block[start:].rstrip()
-            if start:
-                yield DocumentPart(block[:start], False)
-            for number, part in enumerate(TAB.split(body)):
-                yield from [DocumentPart(part, False)] if number % 2 else _sentences(part)
-            if end := block[start + len(body) :]:
+            masked = _masked(block, placeholders)
+            marker = MARKER.match(masked)
+            place = marker.end() if marker else 0
+            if place:
+                yield DocumentPart(block[:place], False)
+            for number, part in enumerate(TAB.split(masked[place:].rstrip())):
+                text = block[place : place + len(part)]
+                yield from [DocumentPart(text, False)] if number % 2 else _sentences(text, part)
+                place += len(part)
+            if end := block[place:]:
                 yield DocumentPart(end, False)
+
+
+def _masked(text: str, placeholders: Placeholders | None) -> str:
+    """A text of the same length, in which no white space or punctuation of a placeholder separates sentences."""
+    masked, end = "", 0
+    for start, stop in [] if placeholders is None else placeholders.spans(text):
+        masked += text[end:start] + SEPARATOR.sub("_", text[start:stop])
+        end = stop
+    return masked + text[end:]
 
 
 def _code_blocks(lines: list[str]) -> Iterator[tuple[list[str], bool]]:
@@ -137,11 +155,11 @@ def _paragraphs(lines: list[str]) -> Iterator[str]:
         yield "".join(paragraph)
 
 
-def _sentences(text: str) -> Iterator[DocumentPart]:
-    """The sentences of a stripped text, and the white space between them."""
+def _sentences(text: str, masked: str) -> Iterator[DocumentPart]:
+    """The sentences of a stripped text, and the white space between them; they end where those of ``masked`` do."""
     start = word = 0  # of the sentence; the earliest start of its last word
-    for mark in SENTENCE_END.finditer(text):
-        space = SPACE.match(text, mark.end())
+    for mark in SENTENCE_END.finditer(masked):
+        space = SPACE.match(masked, mark.end())
         following = mark.end() if space is None else space.end()
         if following < len(text) and _ends_sentence(text, max(start, word), mark, text[following]):
             yield _sentence(text[start : mark.end()])
@@ -173,7 +191,9 @@ def _ends_sentence(text: str, word: int, mark: re.Match[str], following: str) ->
 # Long texts
 
 
-def split_long_text(text: str, tags: Collection[str] = (), first_sentences: int = 1) -> list[str]:
+def split_long_text(
+    text: str, tags: Collection[str] = (), first_sentences: int = 1, placeholders: Placeholders | None = None
+) -> list[str]:
     """A text in segments of at most `MAX_SEGMENT` characters: one for most texts, none for blank text.
 
     A longer text is split into its sentences. A sentence that is too long is cut between words, or anywhere if it has
@@ -183,12 +203,14 @@ def split_long_text(text: str, tags: Collection[str] = (), first_sentences: int 
         text: of any length.
         tags: words that a model expects at the start of each sentence.
         first_sentences: number of sentences that are joined in the first segment, as far as they fit.
+        placeholders: no segment ends inside one of them, unless it is longer than a segment.
     """
     if len(text) <= MAX_SEGMENT:
         return [] if is_blank(text) else [text]
     start, body = _leading_tags(text, tags)
     longest = MAX_SEGMENT - len(start)
-    segments = [segment for sentence in split_sentences(body) for segment in _cut(sentence, longest)]
+    sentences = split_sentences(body, placeholders)
+    segments = [segment for sentence in sentences for segment in _cut(sentence, longest, placeholders)]
     while first_sentences > 1 and len(segments) > 1 and len(segments[0]) + 1 + len(segments[1]) <= longest:
         segments[:2] = [f"{segments[0]} {segments[1]}"]
         first_sentences -= 1
@@ -206,10 +228,10 @@ def _leading_tags(text: str, tags: Collection[str]) -> tuple[str, str]:
     return start, text
 
 
-def split_sentences(text: str) -> list[str]:
+def split_sentences(text: str, placeholders: Placeholders | None = None) -> list[str]:
     """The sentences of a text, each with what precedes it; text without a letter at the end joins the last sentence."""
     sentences, parts = list[str](), list[str]()
-    for part, is_sentence in split_document(text, wrapped=True):
+    for part, is_sentence in split_document(text, wrapped=True, placeholders=placeholders):
         parts.append(part)
         if is_sentence:
             sentences.append("".join(parts).strip())
@@ -248,12 +270,15 @@ def _shares(texts: Sequence[str]) -> list[float]:
     return list(accumulate(len(text) / length for text in texts))
 
 
-def _cut(text: str, longest: int) -> Iterator[str]:
-    start = 0
+def _cut(text: str, longest: int, placeholders: Placeholders | None) -> Iterator[str]:
+    masked, start = _masked(text, placeholders), 0
+    spans = [] if placeholders is None or len(text) <= longest else placeholders.spans(text)
     while start < len(text):
         end = start + longest
         if end < len(text):
-            end = next(filter(None, (_last_match(cut, text, end - longest // 2, end) for cut in CUTS)), end)
+            inside = [first for first, last in spans if start < first < end < last]
+            places = (_last_match(cut, masked, end - longest // 2, end) for cut in CUTS)
+            end = next(filter(None, places), inside[0] if inside else end)
         segment = text[start:end].strip()
         if not is_blank(segment):
             yield segment

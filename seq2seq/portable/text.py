@@ -119,7 +119,7 @@ class Text:
 
     def segments(self, text: str) -> list[str]:
         """A text in sentences of at most 1,000 characters: one for most texts, none for blank text."""
-        return split_long_text(text, self._tags)
+        return split_long_text(text, self._tags, placeholders=self._placeholders)
 
     def encode(self, text: str) -> list[int]:
         """Source token ids without EOS; symbols stand for placeholders."""

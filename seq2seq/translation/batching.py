@@ -90,8 +90,8 @@ def split_request(members: Members, request: Request) -> list[Request]:
     """
     if len(request.text) <= MAX_SEGMENT:
         return []
-    together = len(split_sentences(request.prefix))
-    parts = split_long_text(request.text, members.source_tokenizers[0].tags, together)
+    together = len(split_sentences(request.prefix, members.placeholders))
+    parts = split_long_text(request.text, members.source_tokenizers[0].tags, together, members.placeholders)
     requests = [request, *[Request("", glossary=request.glossary)] * (len(parts) - 1)]
     return [replace(each, text=part).with_terms() for each, part in zip(requests, parts, strict=False)]
 

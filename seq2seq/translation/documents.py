@@ -39,7 +39,7 @@ def translate_document(
         DataError: likewise.
     """
     translator.require_tag(tag)
-    parts = list(split_document(document, wrapped=wrapped))
+    parts = list(split_document(document, wrapped=wrapped, placeholders=translator.ensemble.placeholders))
     requests = [Request(add_tag(part.text, tag), glossary=glossary) for part in parts if part.is_sentence]
     translations = translator.translate(requests, search=search, copy=copy)
     counts = OutputCounts()

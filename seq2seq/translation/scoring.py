@@ -46,8 +46,9 @@ def _split(members: Members, source: str, target: str) -> list[tuple[str, str]]:
     require_text(source, "text")
     if len(source) <= MAX_SEGMENT:
         return [(source, target)]
-    tags = members.source_tokenizers[0].tags
-    return align_segments(split_long_text(source, tags), split_sentences(target)) or [(source.strip(), target)]
+    tags, placeholders = members.source_tokenizers[0].tags, members.placeholders
+    sources, targets = split_long_text(source, tags, 1, placeholders), split_sentences(target, placeholders)
+    return align_segments(sources, targets) or [(source.strip(), target)]
 
 
 def _join(source: str, target: str, parts: list[Translation], length_penalty: float) -> Translation:

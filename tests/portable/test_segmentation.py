@@ -2,11 +2,14 @@
 
 import subprocess
 import sys
+from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seq2seq.portable.placeholders import PlaceholderKind, Placeholders
 from seq2seq.portable.segmentation import MAX_SEGMENT, align_segments, split_document, split_long_text
 
 LETTER = """# A letter
@@ -20,7 +23,7 @@ We came on the 3. May at 5.30 p.m. in the U.S. army bus. Did you see us?  "Yes!"
 """
 
 
-def sentences(text: str, **options: bool) -> list[str]:
+def sentences(text: str, **options: Any) -> list[str]:
     return [part.text for part in split_document(text, **options) if part.is_sentence]
 
 
@@ -115,6 +118,8 @@ HARD = {
 
 LINEAR = """
 import sys
+from collections import Counter
+from typing import Any
 from seq2seq.portable.segmentation import align_segments, split_document, split_long_text
 text = sys.stdin.read()
 for wrapped in (False, True):
@@ -222,3 +227,60 @@ def test_every_segment_starts_with_all_leading_tags():
 def test_a_tag_as_long_as_a_segment_is_text(length):
     tag = "t" * length
     assert all(len(segment) <= MAX_SEGMENT for segment in split_long_text(f"{tag} {LONG}", {tag}))
+
+
+PROTECTED = Placeholders([PlaceholderKind.braces, PlaceholderKind.tags, PlaceholderKind.printf, PlaceholderKind.emails])
+WITH_PLACEHOLDERS = [
+    ("See {{ user. Name }} there. Ok %s.", ["See {{ user. Name }} there.", "Ok %s."]),
+    ('Use <a title="Stop. Go"> now! <b>Go.</b> Yes.', ['Use <a title="Stop. Go"> now!', "<b>Go.</b> Yes."]),
+    ('<a\ttitle="One. Two">Three.', ['<a\ttitle="One. Two">Three.']),
+    ("- {{ One。 Two }} 狗。猫。", ["{{ One。 Two }} 狗。", "猫。"]),
+    ("All of them. {{ X. Y }}\tA. B {x}. Yes", ["All of them.", "{{ X. Y }}", "A. B {x}.", "Yes"]),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), WITH_PLACEHOLDERS)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_no_sentence_ends_inside_a_placeholder(text, expected, wrapped):
+    assert sentences(text, wrapped=wrapped, placeholders=PROTECTED) == expected
+    parts = split_document(text, wrapped=wrapped, placeholders=PROTECTED)
+    assert "".join(part.text for part in parts) == text
+
+
+def test_a_placeholder_of_a_wrapped_paragraph_may_contain_a_line_end():
+    assert sentences("A {{ b.\nC }} day. E", wrapped=True, placeholders=PROTECTED) == ["A {{ b.\nC }} day.", "E"]
+
+
+@given(st.lists(st.sampled_from(["{{ a. B }}", "x. ", "Word ", ". ", '<a t="O. K">', "%s", "\t", "- ", "1. ", "{a}"])))
+def test_documents_with_placeholders_are_complete(parts):
+    text = "".join(parts)
+    split = list(split_document(text, placeholders=PROTECTED))
+    assert "".join(part.text for part in split) == text
+    assert Counter(each for part in split for each in PROTECTED.find(part.text)) == Counter(PROTECTED.find(text))
+
+
+def long_texts() -> list[str]:
+    """Texts that would be cut inside their placeholders."""
+    tag = f'<a title="{"Stop. Go " * 70}">'
+    return [
+        "The cat sees {{ a dog. Or }} and the cat. " * 40,
+        "the cat sees {{ a dog or }} and " * 60,
+        "x" * 900 + "{{ a. B }}" * 300,
+        f"{'x' * 450}{tag}{tag}",
+        "😀" * 495 + f"{tag} {tag}",
+    ]
+
+
+@pytest.mark.parametrize("text", long_texts())
+def test_no_segment_of_a_long_text_ends_inside_a_placeholder(text):
+    segments = split_long_text(text, placeholders=PROTECTED)
+    assert len(segments) > 1
+    assert all(len(segment) <= MAX_SEGMENT for segment in segments)
+    assert [each for segment in segments for each in PROTECTED.find(segment)] == PROTECTED.find(text)
+
+
+def test_a_placeholder_longer_than_a_segment_is_cut():
+    text = "word " * 100 + f"{{{{ {'x' * 3000} }}}}" + " word" * 100
+    segments = split_long_text(text, placeholders=PROTECTED)
+    assert all(len(segment) <= MAX_SEGMENT for segment in segments)
+    assert "".join("".join(segments).split()) == "".join(text.split())

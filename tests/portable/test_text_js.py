@@ -11,7 +11,7 @@ from node import run_node
 
 from seq2seq.export.unicode_tables import CODES, unicode_tables
 from seq2seq.portable.normalization import Normalization, is_blank, normalize
-from seq2seq.portable.placeholders import SYMBOLS
+from seq2seq.portable.placeholders import SYMBOLS, PlaceholderKind, Placeholders
 from seq2seq.portable.segmentation import split_document, split_long_text
 from seq2seq.portable.text import Text
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
@@ -173,6 +173,42 @@ def test_long_text_repeats_its_tag_in_every_segment(tmp_path):
     segments = run_node(["sentencepiece.js", "text.js"], code, value)
     assert len(segments) > 3
     assert all(segment.startswith("<2de> a") and len(segment) <= 1000 for segment in segments)
+
+
+def test_placeholders_are_not_split(tmp_path):
+    config = export_text(tmp_path, "nfc", Algorithm.char, 400, joint=True, kinds=KINDS)
+    generator = random.Random(5)
+    parts = [
+        "{{ a. B }}",
+        "x. ",
+        "Word ",
+        ". ",
+        '<a t="O. K">',
+        "%s",
+        "\t",
+        "- ",
+        "1. ",
+        "{a}",
+        "😀",
+        "me@a.org",
+        "3.5",
+        "。",
+    ]
+    documents = ["".join(generator.choices(parts, k=generator.randrange(12))) for _ in range(500)]
+    tag = f'<a title="{"Stop. Go " * 70}">'
+    long = [
+        "the cat sees {{ a dog or }} and " * 60,
+        "x" * 900 + "{{ a. B }}" * 300,
+        "x" * 450 + tag * 2,
+        "😀" * 495 + f"{tag} {tag}",
+    ]
+    value = {"model": page_text(tmp_path, config), "documents": documents, "long": long}
+    split, segments = run_node(["sentencepiece.js", "text.js"], OPEN + SPLIT, value)
+    placeholders = Placeholders([PlaceholderKind(kind) for kind in KINDS], TAGS)
+    for document, own in zip(documents, split, strict=True):
+        expected = split_document(document, placeholders=placeholders)
+        assert own == [[part.text, part.is_sentence] for part in expected], document
+    assert segments == [split_long_text(text, placeholders=placeholders) for text in long]
 
 
 def test_tags_of_a_long_text_are_found_as_python_finds_them(tmp_path):

@@ -169,6 +169,14 @@ def test_documents_keep_placeholders_and_report_lost_ones(translator, caplog):
     assert "placeholders in 1 sentence: " in caplog.text
 
 
+def test_placeholders_with_the_end_of_a_sentence_inside_stay_whole(translator):
+    document = "Click {{ a. B }} now\n\n  Click <i t='Stop. Go'> now\n"
+    assert translate_document(translator, document) == document.replace("Click", "Jetzt").replace("now", "klicken")
+    translation = translator.translate("Click {{ a. B }} now! " * 60)
+    assert translation.text.split(" klicken", 1)[0] == "Jetzt {{ a. B }}"
+    assert translation.lost_placeholders == translation.added_placeholders == ()
+
+
 def test_a_language_model_reads_symbols(run, tmp_path):
     others = ("encoder", "beam_size", "samples")
     settings = [setting for setting in SETTINGS if not any(name in setting for name in others)]

@@ -183,6 +183,12 @@
       return matches.filter((match) => !this.tags.has(match));
     }
 
+    /** Where the placeholders of a text start and end, in the text as it is written. */
+    spans(text) {
+      const matches = [...text.matchAll(this.pattern)].filter(({ 0: match }) => !this.tags.has(match));
+      return matches.map(({ 0: match, index }) => [index, index + match.length]);
+    }
+
     /** The symbol of each placeholder of a source; literal symbols first, because they cannot stay text. */
     symbols(source) {
       const found = [...new Set(this.find(source))];
@@ -277,9 +283,11 @@
 
   /** Where sentences end, as in seq2seq/portable/segmentation.py, but blocks of code are text. */
   class Sentences {
-    constructor({ space, letter, lower, digit, decimal }) {
+    constructor({ space, letter, lower, digit, decimal }, placeholders) {
+      this.placeholders = placeholders;
       const [s, a] = [space, letter].map(characterClass);
       this.end = new RegExp(`(?<![.!?…])[.!?…]+["'”’»«“)\\]]*(?=[${s}])|[。！？]+[」』”’）]*`, "gu");
+      this.separator = new RegExp(`[.!?…。！？${s}]`, "gu");
       this.marker = new RegExp(`^[${s}]*(?:(?:[-*•+–—]|#{1,6}|>+|[${characterClass(decimal)}]{1,3}[.)]|[a-zA-Z]\\))[${s}]+)*`, "u");
       this.tab = new RegExp(`(?<=[^${s}])([${s}]*[\\t\\x1f][${s}]*)(?=[^${s}])`, "u");
       this.space = new RegExp(`[${s}]*`, "uy");
@@ -299,20 +307,39 @@
     }
 
     splitLine(line) {
-      const [marker] = this.marker.exec(line);
-      const body = line.slice(marker.length).replace(this.trailing, "");
-      const parts = body.split(this.tab).flatMap((part, number) => (number % 2 ? [[part, false]] : this.sentences(part)));
-      const rest = line.slice(marker.length + body.length);
-      return [[marker, false], ...parts, [rest, false]].filter(([text]) => text);
+      const masked = this.masked(line);
+      const start = this.marker.exec(masked)[0].length;
+      let place = start;
+      const body = masked.slice(start).replace(this.trailing, "");
+      const parts = body.split(this.tab).flatMap((part, number) => {
+        const text = line.slice(place, (place += part.length));
+        return number % 2 ? [[text, false]] : this.sentences(text, part);
+      });
+      return [[line.slice(0, start), false], ...parts, [line.slice(place), false]].filter(([text]) => text);
     }
 
-    sentences(text) {
+    spans(text) {
+      return this.placeholders ? this.placeholders.spans(text) : [];
+    }
+
+    /** A text of the same length, in which no white space or punctuation of a placeholder separates sentences. */
+    masked(text) {
+      let [masked, end] = ["", 0];
+      for (const [start, stop] of this.spans(text)) {
+        masked += text.slice(end, start) + text.slice(start, stop).replace(this.separator, "_");
+        end = stop;
+      }
+      return masked + text.slice(end);
+    }
+
+    /** The sentences of a text, and the white space between them; they end where those of `masked` do. */
+    sentences(text, masked) {
       const parts = [];
       let [start, word] = [0, 0]; // of the sentence; the earliest start of its last word
-      for (const { 0: mark, index } of text.matchAll(this.end)) {
+      for (const { 0: mark, index } of masked.matchAll(this.end)) {
         const end = index + mark.length;
         this.space.lastIndex = end;
-        const following = end + this.space.exec(text)[0].length;
+        const following = end + this.space.exec(masked)[0].length;
         if (following < text.length && this.ends(text.slice(Math.max(start, word), index), mark, text.slice(following))) {
           parts.push(this.part(text.slice(start, end)), [text.slice(end, following), false]);
           start = following;
@@ -337,17 +364,24 @@
       return !(single || this.number.test(name) || ABBREVIATIONS.has(name));
     }
 
-    /** A sentence in segments of at most `longest` characters, cut after punctuation, between words, or anywhere. */
+    /**
+     * A sentence in segments of at most `longest` characters, cut after punctuation, between words, or anywhere, but not
+     * inside a placeholder unless it is longer.
+     */
     cut(text, longest) {
-      const characters = [...text];
+      const [characters, masked] = [[...text], [...this.masked(text)]];
+      const numbers = characters.flatMap((character, number) => new Array(character.length).fill(number)); // of UTF-16 units
+      const spans = this.spans(text).map(([first, stop]) => [numbers[first], numbers[stop - 1] + 1]);
       const segments = [];
       for (let start = 0, end; start < characters.length; start = end) {
         end = Math.min(start + longest, characters.length);
         if (end < characters.length) {
           const from = end - Math.floor(longest / 2);
-          const window = characters.slice(from, end).join("");
+          const window = masked.slice(from, end).join("");
+          const inside = spans.find(([first, stop]) => start < first && first < end && end < stop);
           const found = this.cuts.map((cut) => lastEnd(window, cut)).find((place) => place > 0);
           if (found) end = from + [...window.slice(0, found)].length;
+          else if (inside) [end] = inside;
         }
         segments.push(characters.slice(start, end).join("").replace(this.strip, ""));
       }
@@ -369,8 +403,8 @@
       const side = (own) => new Tokenizer(files[own.file], own, config.special, this.normal);
       this.source = side(source);
       this.target = source.file === target.file ? this.source : side(target);
-      this.sentences = new Sentences(tables.classes);
       this.placeholders = placeholders ? new Placeholders(placeholders, this.normal, tables.classes) : null;
+      this.sentences = new Sentences(tables.classes, this.placeholders);
       this.tags = source.tags.filter((tag) => !SYMBOLS.includes(tag)); // that may begin a source sentence
     }
 
