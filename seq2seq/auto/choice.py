@@ -21,10 +21,10 @@ from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.reading import read_corpora
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
 from seq2seq.run.folder import CONFIG
-from seq2seq.run.plain_yaml import load_plain
 from seq2seq.run.resume import AUTO
 from seq2seq.settings import flat, override_value, validate, walk
 from seq2seq.system.atomic import atomic_write, make_folder
+from seq2seq.system.plain_yaml import load_plain
 from seq2seq.system.processes import first_before_others, is_first
 from seq2seq.tokenizer.normalization import normalize
 

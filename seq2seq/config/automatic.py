@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from seq2seq.errors import counted
-from seq2seq.run.plain_yaml import load_plain
 from seq2seq.settings import flat, override_value, setting
+from seq2seq.system.plain_yaml import load_plain
 
 OVERRIDE = re.compile(r"\+{0,2}([\w.]+)(?:@[\w.]*)?=(.*)", re.DOTALL)
 """A setting or a choice of a group as an override."""

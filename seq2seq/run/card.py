@@ -18,8 +18,8 @@ import yaml
 from seq2seq.run.card_facts import LICENCE, front_matter, licence_lines, recorded_facts, results
 from seq2seq.run.card_text import card_text
 from seq2seq.run.folder import CARD, RunFolder
-from seq2seq.run.plain_yaml import LONGEST_CONFIG
 from seq2seq.system.atomic import atomic_write
+from seq2seq.system.plain_yaml import LONGEST_CONFIG
 
 log = logging.getLogger("seq2seq")
 

@@ -12,8 +12,8 @@ from seq2seq.corpora.languages import language_tag
 from seq2seq.errors import DISTRIBUTION, shown
 from seq2seq.model.weights import CHECKSUM, read_metadata
 from seq2seq.run.folder import MODEL, RunFolder
-from seq2seq.run.plain_yaml import load_plain
 from seq2seq.run.provenance import SCORES, model_hash, read_scores
+from seq2seq.system.plain_yaml import load_plain
 
 LICENCE = re.compile(r"^(?:# )?license(?:_name|_link)?:[^\n]*\n", re.MULTILINE)
 """The lines of the front matter that the user may fill in; as a comment, they are not."""

@@ -28,11 +28,11 @@ from seq2seq.portable.placeholders import SYMBOLS, Placeholders
 from seq2seq.run.exported import EXPORTED_CONFIG, exported_settings
 from seq2seq.run.metadata import check_metadata, model_metadata, tokenizer_hashes
 from seq2seq.run.network import make_network
-from seq2seq.run.plain_yaml import LONGEST_CONFIG, load_plain
 from seq2seq.search import SearchConfig
 from seq2seq.settings import flat, validate
 from seq2seq.system.atomic import atomic_folder, atomic_write
 from seq2seq.system.hub import local_folder
+from seq2seq.system.plain_yaml import LONGEST_CONFIG, load_plain
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.normalization import Normalization
 from seq2seq.tokenizer.tokenizer import Tokenizers, load_tokenizers, save_tokenizers

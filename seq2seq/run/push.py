@@ -13,8 +13,8 @@ from seq2seq.portable.folder import COPY
 from seq2seq.run.card import is_generated, model_card, read_card
 from seq2seq.run.files import FILES as RECORDS
 from seq2seq.run.folder import CARD, CONFIG, MODEL, SHORTLIST, RunFolder
-from seq2seq.run.plain_yaml import load_plain
 from seq2seq.system.hub import FILES, check_repository, local_folder, upload
+from seq2seq.system.plain_yaml import load_plain
 from seq2seq.tokenizer.tokenizer import tokenizer_files
 
 log = logging.getLogger("seq2seq")

@@ -11,10 +11,10 @@ from omegaconf import OmegaConf
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
 from seq2seq.run.files import FILES, FileRecord, check_same_files
 from seq2seq.run.folder import CONFIG, FROZEN, PAIRS, RunFolder
-from seq2seq.run.plain_yaml import INTERPOLATION
 from seq2seq.settings import walk
 from seq2seq.system.atomic import atomic_write, is_temporary, make_folder
 from seq2seq.system.lock import LOCK
+from seq2seq.system.plain_yaml import INTERPOLATION
 from seq2seq.system.processes import is_first, rank
 
 CHOICES = "choices"
