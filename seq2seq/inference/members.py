@@ -31,7 +31,7 @@ from seq2seq.search import (
     token_indexes,
 )
 from seq2seq.search.ensemble import ensemble
-from seq2seq.tokenizer.token_bytes import non_text_tokens, token_bytes, word_internal_tokens
+from seq2seq.tokenizer.token_bytes import non_text_tokens, separates_words, token_bytes, word_internal_tokens
 from seq2seq.tokenizer.tokenizer import UNK, Tokenizer
 
 EncodedSources = list[list[list[int]]]
@@ -137,6 +137,13 @@ class Members:
     def inner(self) -> frozenset[int]:
         """The target tokens that continue a word."""
         return word_internal_tokens(self.spelling)
+
+    @cached_property
+    def inner_without_spaces(self) -> tuple[frozenset[int], frozenset[int]] | None:
+        """The same in text without spaces, for a word of a script with spaces and for others; None: text has spaces."""
+        if self.target.word_level or separates_words(self.spelling):
+            return None
+        return word_internal_tokens(self.spelling, "a"), word_internal_tokens(self.spelling, "\u3042")
 
     @property
     def placeholders(self) -> Placeholders | None:

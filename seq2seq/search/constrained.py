@@ -46,6 +46,8 @@ class Phrase:
     """At least one."""
     word_continuations: Collection[int]
     """Tokens that continue a word; directly after the last token they spoil the match."""
+    other_first: int | None = None
+    """A token that may stand for the first one: the same with a space before it."""
     fallbacks: tuple[int, ...] = field(init=False)
     """For every number of matched tokens, the next shorter prefix of the phrase that also matches."""
 
@@ -53,9 +55,9 @@ class Phrase:
         fallbacks = [0, 0]
         for token in self.tokens[1:]:
             shorter = fallbacks[-1]
-            while shorter and self.tokens[shorter] != token:
+            while shorter and token not in self.next_tokens(shorter):
                 shorter = fallbacks[shorter]
-            fallbacks.append(shorter + (self.tokens[shorter] == token))
+            fallbacks.append(shorter + (token in self.next_tokens(shorter)))
         object.__setattr__(self, "fallbacks", tuple(fallbacks))
 
     @property
@@ -63,15 +65,20 @@ class Phrase:
         """The progress of a hypothesis that contains the phrase."""
         return len(self.tokens) + 1
 
+    def next_tokens(self, progress: int) -> tuple[int, ...]:
+        """Return the tokens that match after ``progress`` matched tokens, fewer than all."""
+        token = self.tokens[progress]
+        return (token,) if progress or self.other_first is None else (token, self.other_first)
+
     def advance(self, progress: int, token: int) -> int:
         """Return the progress of a hypothesis after one more token."""
         if progress == self.complete or (progress == len(self.tokens) and token not in self.word_continuations):
             return self.complete
         if progress == len(self.tokens):
             progress = self.fallbacks[progress]
-        while progress and self.tokens[progress] != token:
+        while progress and token not in self.next_tokens(progress):
             progress = self.fallbacks[progress]
-        return progress + (self.tokens[progress] == token)
+        return progress + (token in self.next_tokens(progress))
 
 
 def bank_number(phrases: Sequence[Phrase], progress: Sequence[int]) -> int:
@@ -219,10 +226,10 @@ def _candidates(active: list[Sentence], log_probability_NV: Tensor, config: Sear
 
 def _advancing_tokens(phrases: Sequence[Phrase], path: Path, log_probability_V: Tensor) -> set[int]:
     """Return the tokens that advance a hypothesis in its phrases."""
-    tokens = set()
+    tokens = set[int]()
     for phrase, matched in zip(phrases, path.progress, strict=True):
         if matched < len(phrase.tokens):
-            tokens.add(phrase.tokens[matched])
+            tokens.update(phrase.next_tokens(matched))
         elif matched < phrase.complete:
             inner = torch.tensor(sorted(phrase.word_continuations), dtype=torch.int64, device=log_probability_V.device)
             tokens.add(int(log_probability_V.index_fill(0, inner, -math.inf).argmax()))

@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 
+from seq2seq.corpora.words import ends_between, is_unspaced
 from seq2seq.errors import ConfigError, DataError, require_text
 from seq2seq.portable.text import BYTE
 from seq2seq.tokenizer.normalization import SPACE, Normalization, ends_word, normalize
@@ -13,6 +14,10 @@ UNSTABLE_CHARACTERS = 16
 
 UNK_BYTES = b" \xff"
 """Bytes of ``<unk>``: a word that is not UTF-8, so that it counts as a word and is never suggested."""
+
+
+UNWRITTEN = "\U0010fffd"
+"""A character for private use, which no token contains: what follows it is encoded as inside a sentence."""
 
 
 def token_bytes(tokenizer: Tokenizer) -> list[bytes | None]:
@@ -77,21 +82,41 @@ def prefix_bytes(prefix: str, normalization: Normalization = Normalization.nfc) 
     return f" {text}{' ' if ends_word(prefix) else ''}".encode() if text else b""
 
 
-def word_internal_tokens(texts: Sequence[bytes | None]) -> frozenset[int]:
+def separates_words(texts: Sequence[bytes | None]) -> bool:
+    """Whether text in a script without spaces was split into words: its tokens begin with a space.
+
+    Those of one character (a quarter) and the longer ones (half) must do so: in little text many of the longer ones
+    begin sentences, and in Thai every letter may follow one of the spaces between sentences.
+    """
+    decoded = [text.decode("utf-8", errors="ignore") for text in texts if text]
+    own = [text for text in decoded if is_unspaced(text[-1:])]
+    letters, longer = ([text for text in own if (len(text.strip()) > 1) is several] for several in (False, True))
+    shares = [sum(text.startswith(" ") for text in some) / max(1, len(some)) for some in (letters, longer)]
+    return shares[0] > 1 / 4 and shares[1] > 1 / 2
+
+
+def word_internal_tokens(texts: Sequence[bytes | None], after: str | None = None) -> frozenset[int]:
     """Tokens that continue a word: their first character is a letter, a mark or a digit.
 
     A byte beyond ASCII counts as such, because its character is not known.
+
+    Args:
+        texts: the bytes of every token (`token_bytes`).
+        after: the last character of the word, in text without spaces: there a word may end between letters
+            (`words.END`), and no byte continues a word of a script without spaces.
     """
-    return frozenset(token for token, text in enumerate(texts) if text and _continues_word(text))
+    return frozenset(token for token, text in enumerate(texts) if text and _continues_word(text, after))
 
 
-def _continues_word(text: bytes) -> bool:
+def _continues_word(text: bytes, after: str | None) -> bool:
     first = text.decode("utf-8", errors="ignore")[:1]
-    return not first or unicodedata.category(first)[0] in "LMN"
+    if after is not None:
+        return not ends_between(after, first) if first else not is_unspaced(after)
+    return not first or unicodedata.category(first)[0] in "LMN" or first == "\u200d"
 
 
-def phrase_tokens(tokenizer: Tokenizer, phrase: str) -> tuple[int, ...]:
-    """The tokens of a phrase.
+def phrase_tokens(tokenizer: Tokenizer, phrase: str, *, after_letter: bool = False) -> tuple[int, ...]:
+    """The tokens of a phrase; with ``after_letter`` without the space before it.
 
     Raises:
         ConfigError: the phrase is blank.
@@ -102,4 +127,7 @@ def phrase_tokens(tokenizer: Tokenizer, phrase: str) -> tuple[int, ...]:
         raise ConfigError("a phrase is blank: leave it out")
     if UNK in tokens:
         raise DataError(f"the vocabulary cannot write the phrase {phrase!r}: choose other words")
-    return tokens
+    if not after_letter:
+        return tokens
+    start = tokenizer.encode(UNWRITTEN)
+    return tuple(tokenizer.encode(UNWRITTEN + tokenizer.normalize(phrase))[len(start) :])

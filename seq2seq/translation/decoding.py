@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from seq2seq.corpora.words import is_unspaced
 from seq2seq.errors import ConfigError
 from seq2seq.inference.members import BoundMembers, EncodedSources, Members
 from seq2seq.metrics.similarity import Similarity, expected_utilities
@@ -106,6 +107,22 @@ def bind(
     return bound._replace(stepper=PrefixStepper(bound.stepper, prefixes, *members.indexes, given))
 
 
+def constraint(members: Members, text: str) -> Phrase:
+    """A phrase that a translation contains; beside any letters, if its script and the vocabulary have no spaces.
+
+    Raises:
+        ConfigError: the phrase is blank.
+        DataError: the vocabulary cannot write one of its words.
+    """
+    characters, inner = members.target.normalize(text), members.inner_without_spaces
+    if inner is None or not characters:
+        return Phrase(phrase_tokens(members.target, text), members.inner)
+    tokens = phrase_tokens(members.target, text, after_letter=any(map(is_unspaced, characters)))
+    with_space = b" " + (members.spelling[tokens[0]] or b"")
+    other_first = members.spelling.index(with_space) if with_space in members.spelling else None
+    return Phrase(tokens, inner[is_unspaced(characters[-1])], other_first)
+
+
 @torch.inference_mode()
 def translate_batch(
     members: Members, requests: Sequence[Request], encoded: EncodedSources, options: SearchOptions
@@ -121,10 +138,7 @@ def translate_batch(
     bound = bind(members, requests, encoded, options.search.method)
     seeds = [sentence_seed(options.search.seed, request.text) for request in requests]
     phrases = [
-        [
-            Phrase(phrase_tokens(members.target, members.protected(phrase, request.text)), members.inner)
-            for phrase in dict.fromkeys(request.phrases)
-        ]
+        [constraint(members, members.protected(phrase, request.text)) for phrase in dict.fromkeys(request.phrases)]
         for request in requests
     ]
 

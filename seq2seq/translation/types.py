@@ -65,7 +65,7 @@ class Request:
     prefix: str = ""
     """How the translation begins. It may end within a word; white space at its end starts a new word."""
     phrases: tuple[str, ...] = ()
-    """Words or phrases that the translation contains, as whole words."""
+    """Words or phrases that the translation contains, as whole words; beside any letters in scripts without spaces."""
     glossary: Glossary | None = None
     """Its terms become further phrases. A long text applies it to each of its segments."""
 

@@ -141,6 +141,41 @@ def test_phrase_progress_matches_substring_search(text, phrase_tokens):
             assert progress == max(length for length in fits if length <= number)
 
 
+OTHER_FIRST = 7
+with_other_first = st.lists(st.sampled_from([2, 3, OTHER_FIRST, INNER]), max_size=10)
+
+
+@given(with_other_first, with_other_first.filter(bool))
+def test_another_first_token_begins_the_phrase_too(text, phrase_tokens):
+    phrase, progress = Phrase(tuple(phrase_tokens), frozenset({INNER}), OTHER_FIRST), 0
+    beginnings = [phrase_tokens, [OTHER_FIRST, *phrase_tokens[1:]]]
+    for number, token in enumerate(text, 1):
+        following = {each for each in range(2, 10) if phrase.advance(progress, each) > progress}
+        if progress < len(phrase_tokens):
+            assert following == {*phrase.next_tokens(progress)}
+        progress = phrase.advance(progress, token)
+        for at_end in (False, True):
+            found = any(contains(text[:number], each, at_end=at_end) for each in beginnings)
+            assert all_complete([phrase], [progress], at_end=at_end) == found
+
+
+@given(st.integers(0, 10_000), st.lists(LETTERS, min_size=1, max_size=2), st.sampled_from([set(), {B}]))
+def test_wide_beam_finds_the_best_translations_with_either_first_token(seed, phrases, inner):
+    stepper, limit = random_stepper(seed, [1], 0.0), 1
+    constraints = [Phrase(phrase, inner, C) for phrase in phrases]
+    [actual] = constrained_beam_search(stepper, config(400, 400, limit), [constraints])
+    raised = limit + sum(map(len, phrases))
+    expected = {
+        whole: total / len(whole)
+        for whole, total in every_path(stepper, 0, raised).items()
+        if whole[-1] == EOS
+        and all(any(has(whole[:-1], (first, *each[1:]), inner) for first in (each[0], C)) for each in phrases)
+    }
+    ended = [hypothesis for hypothesis in actual if hypothesis.finished]
+    assert {path(one) for one in ended} == set(expected)
+    assert [one.score for one in ended] == pytest.approx(sorted(expected.values(), reverse=True), abs=1e-4)
+
+
 def test_phrase_needs_a_word_end():
     phrase = Phrase((2, 3), frozenset({INNER}))
     assert phrase.advance(2, 4) == phrase.complete

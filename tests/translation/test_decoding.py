@@ -4,17 +4,22 @@ from dataclasses import replace
 
 import pytest
 import torch
-from translators import LIMITS, SENTENCES, TEXTS, member, tokenizer, translator
+from translators import CPU, LIMITS, SENTENCES, TEXTS, member, randomize, tokenizer, translator
 
 from seq2seq import Request, SearchConfig, Translator
 from seq2seq.errors import ConfigError, DataError
+from seq2seq.inference.member import Member
 from seq2seq.inference.shortlist import Shortlist
 from seq2seq.metrics.similarity import Similarity
-from seq2seq.model import AttentionKind
+from seq2seq.model import AttentionKind, Network
 from seq2seq.search import Hypothesis, Method, beam_search
-from seq2seq.tokenizer.config import Algorithm
+from seq2seq.search.constrained import all_complete
+from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
+from seq2seq.tokenizer.token_bytes import separates_words
+from seq2seq.tokenizer.tokenizer import Tokenizers
+from seq2seq.tokenizer.vocabulary import train_tokenizer
 from seq2seq.translation.config import Copy
-from seq2seq.translation.decoding import decode, rank, sentence_seed
+from seq2seq.translation.decoding import constraint, decode, rank, sentence_seed
 
 METHODS = {
     Method.beam: LIMITS,
@@ -263,3 +268,58 @@ def test_impossible_requests_raise_one_line():
 def test_one_attending_member_is_enough_to_copy():
     both = Translator([member(attention=AttentionKind.none), member(seed=2)], LIMITS)
     assert both.translate(TEXTS, copy=Copy.numbers)
+
+
+# Phrases in scripts without spaces
+
+JAPANESE = ["私は猫が好き。", "猫は私が好き。", "東京の猫。", "NHKの東京タワー。", "กคีคน"] * 5
+
+
+def japanese(algorithm: Algorithm = Algorithm.unigram) -> Translator:
+    pieces = train_tokenizer(JAPANESE, TokenizerConfig(algorithm=algorithm, size=300), "lines")
+    network = Network(member().network.config, pieces.size, pieces.size, joint=True).eval()
+    randomize(network, ending=1)
+    return Translator([Member.prepare(network, Tokenizers(pieces, pieces), CPU)], LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "expected"),
+    [
+        ("猫", "私は猫が好き。", True),
+        ("猫", "猫が好き。", True),
+        ("猫", "私 猫", True),
+        ("東京", "私の東京タワー", True),
+        ("タワー", "東京タワーABC", True),
+        ("東京", "東 京", False),
+        ("ค", "กคี", False),  # not before a mark
+        ("ค", "กคน", True),
+        ("NHK", "私はNHKの", False),  # a limit: words with spaces begin with one
+        ("NHK", "私は NHKの", True),
+        ("NHK", "NHKs", False),
+        ("NHKの", "私はNHKの", True),
+    ],
+)
+@pytest.mark.parametrize("algorithm", [Algorithm.char, Algorithm.unigram])
+def test_phrases_are_found_between_letters_of_scripts_without_spaces(algorithm, phrase, text, expected):
+    members = japanese(algorithm).ensemble
+    required, progress = constraint(members, phrase), 0
+    for token in members.target.encode(text):
+        progress = required.advance(progress, token)
+    assert all_complete([required], [progress], at_end=True) is expected
+
+
+@pytest.mark.parametrize("beam_size", [1, 3, 10])
+def test_translations_contain_phrases_in_scripts_without_spaces(beam_size):
+    own = japanese()
+    for phrases in (["猫"], ["東京タワー"], ["猫", "私"], ["犬"], ["NHK", "東京"]):
+        text = own.translate("東京の猫。", phrases=phrases, beam_size=beam_size).text
+        assert all(phrase in text for phrase in phrases), text
+
+
+def test_vocabularies_of_words_split_by_spaces_keep_the_space_before_phrases():
+    texts = ["私 は 猫 が 好き です 。", "東京 タワー と 東京 です 。"] * 5
+    pieces = train_tokenizer(texts, TokenizerConfig(algorithm=Algorithm.bpe, size=285), "lines")
+    members = Translator([replace(member(), tokenizers=Tokenizers(pieces, pieces))], LIMITS).ensemble
+    assert separates_words(members.spelling)
+    assert constraint(members, "東京").tokens == tuple(pieces.encode("東京"))
+    assert constraint(members, "東京").word_continuations == members.inner
