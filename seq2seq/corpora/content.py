@@ -209,9 +209,12 @@ def as_text(file: IO[bytes], name: str, encoding: str | None, setting: str | Non
 def ends_in_carriage_returns(start: bytes) -> bool:
     """Whether lines end in carriage returns: the beginning of the file has more of them alone than line feeds.
 
-    Line feeds may stand in cells of several lines, or after the last line.
+    These may stand in quoted cells of several lines, or after the last line. Elsewhere they end lines, in which
+    carriage returns are characters of sentences.
     """
-    return start.count(b"\r") - start.count(b"\r\n") > start.count(b"\n")
+    alone = start.count(b"\r") - start.count(b"\r\n")
+    unquoted = b"".join(start.split(b'"')[::2])
+    return alone > start.count(b"\n") and b"\n" not in unquoted.rstrip(b"\r\n")
 
 
 def _checked_encoding(start: bytes, name: str, encoding: str | None, setting: str | None, packed: bool) -> str | None:

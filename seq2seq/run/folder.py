@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -99,6 +99,12 @@ def _with_own_pairs(folder: Path, settings: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
+@cache
+def _schema(section: type) -> Any:
+    """A section with its defaults, as OmegaConf checks values; making it takes half the time of reading a section."""
+    return OmegaConf.structured(section)
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """A run folder whose config.yaml has been read."""
@@ -152,7 +158,7 @@ class RunFolder:
         try:
             if not isinstance(values, dict):
                 raise ConfigError("it is missing" if values is None else "it is not a mapping")
-            section = OmegaConf.to_object(OmegaConf.merge(OmegaConf.structured(schema), values))
+            section = OmegaConf.to_object(OmegaConf.merge(_schema(schema), values))
             assert isinstance(section, schema)
             validate(section)
         except (ConfigError, OmegaConfBaseException, ValueError, TypeError, OverflowError) as error:

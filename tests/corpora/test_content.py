@@ -183,7 +183,6 @@ def test_carriage_returns_end_lines_if_there_is_no_line_feed(tmp_path, pack, cap
     [
         "en,de\rWe work.,Wir arbeiten.\rYes.,Ja.\r\n",
         "en,de\rWe work.,Wir arbeiten.\rYes.,Ja.\n",
-        "en,de\rWe work.,Wir arbeiten.\r\nYes.,Ja.\r",
         'en,de\r"We\nwork.","Wir\narbeiten."\rYes.,Ja.\r',
         'en\tde\r"We\nwork."\t"Wir\narbeiten."\rYes.\tJa.\r',
     ],

@@ -23,9 +23,9 @@ from seq2seq.model.weights import load_weights
 from seq2seq.portable.errors import PortableError
 from seq2seq.portable.folder import read_config, read_json, read_weights
 from seq2seq.portable.translator import Translator as PortableTranslator
-from seq2seq.run import plain_yaml
 from seq2seq.run.folder import RunFolder
 from seq2seq.search import Method, SearchConfig
+from seq2seq.system import plain_yaml
 
 
 @pytest.fixture(scope="module")
