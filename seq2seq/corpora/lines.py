@@ -40,9 +40,9 @@ def read_lines(
 ) -> Iterator[str]:
     """The lines of a text file, one at a time, without their ends; gzip, xz and bzip2 are decompressed.
 
-    A line ends at a line feed only, or at carriage returns too if `content.ends_in_carriage_returns` says so. A carriage
-    return before a line feed (CRLF) and a byte-order mark at the start of the file are removed. The last line end may
-    be missing; blank lines are kept.
+    A line ends at a line feed only, or at carriage returns too (`content.ends_in_carriage_returns`). A carriage return
+    before a line feed (CRLF) and a byte-order mark at the start of the file are removed. The last line end may be
+    missing; blank lines are kept.
 
     Args:
         path: the file; ``corpus.zip/train.en`` is a file in an archive.
