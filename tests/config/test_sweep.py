@@ -182,7 +182,7 @@ def test_longer_training_resumes_finished_jobs(recipe, trained, tmp_path):
     assert [(place[0], place[3]) for place in trained.seen] == [(1, False), (2, False), (1, True), (2, True)]
 
 
-@pytest.mark.parametrize("longer", ["training.updates=12", "training.patience=9"])
+@pytest.mark.parametrize("longer", ["training.updates=12", pytest.param("training.patience=9", marks=pytest.mark.slow)])
 def test_the_command_line_counts_before_what_the_text_chooses(recipe, trained, tmp_path, longer):
     """Of automatic settings, those that the command sets are compared with the finished job."""
     (tmp_path / "pairs.tsv").write_text("a b\tc d\n" * 20)

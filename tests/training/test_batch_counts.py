@@ -23,6 +23,12 @@ SETTINGS = [*TINY, "training.updates=20", "training.validate_every=4", "training
 SETTINGS += ["training.precision=float32", "tokenizer=bpe", "batch.tokens=150"]
 
 
+@pytest.fixture(autouse=True)
+def without_pictures(monkeypatch):
+    """A learning curve takes longer than such a training."""
+    monkeypatch.setattr("seq2seq.pipeline.training_run.draw_learning_curve", lambda folder: None)
+
+
 @st.composite
 def batch_counts(draw) -> BatchCounts:
     starts = [0, *sorted(draw(st.sets(st.integers(1, 12), max_size=3)))]
@@ -101,7 +107,7 @@ def run(tmp_path, monkeypatch):
     return go
 
 
-PARTS = [[(2, 8), (1, None)], [(3, 8), (1, 16), (2, None)]]
+PARTS = [pytest.param([(2, 8), (1, None)], marks=pytest.mark.slow), [(3, 8), (1, 16), (2, None)]]
 
 
 @pytest.mark.parametrize("parts", PARTS)
@@ -134,7 +140,7 @@ def test_epochs_end_with_the_epoch(run, parts):
     assert updates[max(updates)].before < (2, 0)
 
 
-@pytest.mark.parametrize("damage", ["other bytes", "one bit"])
+@pytest.mark.parametrize("damage", [pytest.param("other bytes", marks=pytest.mark.slow), "one bit"])
 def test_the_history_is_that_of_the_state_that_is_resumed(tmp_path, damage):
     """The last state, of update 16, is damaged, so that training resumes at update 12."""
 
