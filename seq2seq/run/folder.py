@@ -158,7 +158,7 @@ class RunFolder:
         try:
             if not isinstance(values, dict):
                 raise ConfigError("it is missing" if values is None else "it is not a mapping")
-            section = OmegaConf.to_object(OmegaConf.merge(_schema(schema), values))
+            section = OmegaConf.to_object(OmegaConf.merge(_schema(schema), values))  # type: ignore[arg-type]  # a class is hashable
             assert isinstance(section, schema)
             validate(section)
         except (ConfigError, OmegaConfBaseException, ValueError, TypeError, OverflowError) as error:
