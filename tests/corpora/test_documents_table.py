@@ -234,3 +234,8 @@ def test_an_encoding_without_the_letters_is_an_error(tmp_path):
         document.write(iter(["cũ"]), io.BytesIO())
     with pytest.raises(DataError, match="line 2: byte 0xe9"):
         list(TableDocument(CorpusFile(tmp_path / "in.csv"), "en", "vi").sources())
+
+
+def test_a_title_in_other_code_points_is_the_column_that_a_setting_names(tmp_path):
+    document = table(tmp_path, "Quelle,U\u0308bersetzung\nWe work.,\n", "Quelle", "\u00dcbersetzung")
+    assert written(document) == "Quelle,U\u0308bersetzung\nWe work.,<We work.>\n"

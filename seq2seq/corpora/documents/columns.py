@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from seq2seq.corpora.columns import no_column
+from seq2seq.corpora.columns import matching_name, no_column
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.documents.document import Document
 from seq2seq.corpora.table_columns import (
@@ -137,4 +137,5 @@ def _given(column: str, titles: Sequence[str], width: int) -> int | None:
     """The index of a column that a setting names; None if there is none."""
     if column.isdecimal():
         return int(column) - 1 if 0 < int(column) <= width else None
-    return titles.index(column) if column in titles else None
+    title = matching_name(column, titles)
+    return None if title is None else titles.index(title)
