@@ -117,7 +117,13 @@ def error_line(error: Exception, config: Any) -> str | None:
 
 MEMORY = {
     "seq2seq.metrics": ("scoring", "split very long lines into sentences"),
+    "seq2seq.comparison": ("comparing", "compare fewer systems, or lower bootstrap"),
+    "seq2seq.doctor": ("checking the corpus", "check fewer pairs at a time"),
+    "seq2seq.auto": ("reading the corpus", "give fewer pairs"),
+    "seq2seq.data.ibm_model1": ("aligning words", "lower shortlist.pairs, or set loss.guided_attention=0"),
+    "seq2seq.data.encoding": ("encoding text", "split very long lines into sentences"),
     "seq2seq.tokenizer.vocabulary": ("training the vocabulary", "lower tokenizer.training_sentences or tokenizer.size"),
+    "seq2seq.corpora.near_copies": ("finding near copies", "give fewer pairs"),
     "seq2seq.corpora": ("reading text", "split very long lines into sentences"),
     "seq2seq.translation": ("translating", "lower beam_size, or use fewer or smaller models"),
 }

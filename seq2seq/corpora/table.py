@@ -101,9 +101,16 @@ class TableFile(RowFile):
                 yield cells if isinstance(cells, DataError) else self._pair(line, cells)
             except DataError as error:
                 yield error
-        if self._marks and not self._said:
+        if self.marks_note and not self._said:
             self._said = True
-            log.warning("%s: removed %s (U+FEFF) within it", self.path, counted(self._marks, "byte-order mark"))
+            log.warning("%s", self.marks_note)
+
+    @property
+    def marks_note(self) -> str:
+        """A line about byte-order marks within the file, once it has been read; empty if there are none."""
+        if self._marks == 0:
+            return ""
+        return f"{self.path}: removed {counted(self._marks, 'byte-order mark')} (U+FEFF) within it"
 
     def _pair(self, line: int, cells: list[str]) -> Pair:
         source, target = self.columns

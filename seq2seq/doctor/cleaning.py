@@ -173,18 +173,18 @@ def check_fix(training: Mapping[str, Corpus], keep: Collection[Reason]) -> None:
 
 
 def check_complete(diagnoses: Iterable[Diagnosis]) -> None:
-    """Check that each corpus was read to its end, since a copy of its beginning would look complete.
+    """Check that each cleaned copy would have all pairs that are right, since one that lacks some looks complete.
 
     Raises:
-        DataError: a corpus was not.
+        DataError: one would not.
     """
     for diagnosis in diagnoses:
-        if diagnosis.stopped:
-            raise _incomplete(diagnosis.stopped)
+        if diagnosis.incomplete:
+            raise _incomplete(diagnosis.incomplete)
 
 
 def _incomplete(reason: str) -> DataError:
-    return DataError(f"{reason}; fix=true wrote nothing, because the rest of the corpus is unread")
+    return DataError(f"{reason}; fix=true wrote nothing, because the copy would lack pairs that are right")
 
 
 def clean(diagnosis: Diagnosis, keep: Collection[Reason]) -> CleaningResult:

@@ -1,5 +1,6 @@
 """All checks on all corpora: one pass for statistics of both sides, one for the checks, one for examples."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -8,7 +9,8 @@ import numpy as np
 
 from seq2seq.corpora.config import Split
 from seq2seq.corpora.corpus import Corpus, Pair
-from seq2seq.corpora.files import PairPerLine, TextFiles
+from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.files import PairPerLine, RowFile, TextFiles
 from seq2seq.corpora.languages import EXAMPLES, detect_segmentation, lacks_spaces, mismatched_segmentation, script
 from seq2seq.corpora.table import TableFile
 from seq2seq.doctor.arrays import PairArrays, PairStatistics, SentenceArray, concatenated, pair_statistics
@@ -31,6 +33,12 @@ from seq2seq.errors import DataError
 SAMPLE_PAIRS = 100_000
 """First pairs of each corpus from which language and script statistics are estimated."""
 
+BROKEN = 0.1
+"""Share of sentences that are not UTF-8, among those that are not ASCII, up to which they are broken.
+
+If there are more, the text is in another encoding, and dropping them would lose sentences that are right.
+"""
+
 SMALL = 200_000
 """Pairs of all corpora up to which all text is kept in memory, for the checks that need it."""
 
@@ -51,7 +59,8 @@ class Diagnosis:
         pairs: number of pairs.
         notes: problems of whole files.
         findings: at most one per reason, side and partner corpus, in the order of `Reason`.
-        stopped: why the corpus was not read to its end; empty: it was.
+        incomplete: why a cleaned copy would lack pairs that are right: the corpus was not read to its end, or a file
+            is in another encoding; empty: it would not.
     """
 
     name: str
@@ -59,7 +68,7 @@ class Diagnosis:
     pairs: int
     notes: list[str]
     findings: list[Finding]
-    stopped: str = ""
+    incomplete: str = ""
 
 
 def diagnose(
@@ -97,11 +106,11 @@ def diagnose(
         *(LongSentences(max_length), LengthRatios(max_ratio), Duplicates(), CsvQuotes())
     ]
     statistics: dict[str, PairStatistics] = {}
-    stopped: dict[str, str] = {}
+    incomplete: dict[str, str] = {}
     notes: dict[str, list[str]] = {}
     findings: dict[str, list[Finding]] = {}
     for name in sorted(corpora, key=lambda name: HELD_OUT.index(name) if name in HELD_OUT else len(HELD_OUT)):
-        data, notes[name], findings[name], stopped[name] = check_pairs(corpora[name], pair_checks, codes or {})
+        data, notes[name], findings[name], incomplete[name] = check_pairs(corpora[name], pair_checks, codes or {})
         held_out = {other: statistics[other] for other in HELD_OUT if other in statistics and name != WHOLE}
         for check in (*corpus_checks, Overlap(held_out)):
             findings[name] += check.find(data)
@@ -118,7 +127,7 @@ def diagnose(
             len(statistics[name].filled),
             notes[name],
             merge_findings(findings[name] if name not in parts else []),
-            stopped[name],
+            incomplete[name],
         )
         for name, corpus in corpora.items()
     ] + unread
@@ -142,10 +151,15 @@ def unreadable_corpora(corpora: Mapping[str, Corpus]) -> dict[str, str]:
     return {name: str(error) for name, error in errors.items()}
 
 
+def text_files(corpus: Corpus) -> list[CorpusFile]:
+    """The files of a corpus whose encoding does not stand in them; each once."""
+    return [*dict.fromkeys(corpus.files)] if isinstance(corpus, TextFiles | PairPerLine | RowFile) else []
+
+
 def file_notes(corpus: Corpus) -> list[str]:
     """Return one line for each file that is converted while it is read."""
     notes = [corpus.note] if corpus.note else []
-    for file in dict.fromkeys(corpus.files if isinstance(corpus, TextFiles | PairPerLine | TableFile) else ()):
+    for file in text_files(corpus):
         how = ["lines end in carriage returns"] if file.carriage_returns else []
         how += [f"text in {file.encoding}"] if file.encoding else []
         notes += [f"{file.path}: {' and '.join(how)}; fix=true writes UTF-8 with line feeds"] if how else []
@@ -155,9 +169,9 @@ def file_notes(corpus: Corpus) -> list[str]:
 def encoding_notes(corpus: Corpus) -> list[str]:
     """Return one line for each text file with bytes that are not UTF-8: where, and what to do."""
     notes = []
-    for file in dict.fromkeys(corpus.files if isinstance(corpus, TextFiles | PairPerLine | TableFile) else ()):
+    for file in text_files(corpus):
         try:
-            for _ in file.lines():
+            for _ in file.blocks():
                 pass
         except DataError as error:
             notes.append(str(error))
@@ -216,15 +230,16 @@ def check_pairs(
     """Read a corpus and check its pairs.
 
     Returns:
-        The statistics of the pairs, notes on whole files, the findings, and why reading stopped before the end.
+        The statistics of the pairs, notes on whole files, the findings, and `Diagnosis.incomplete`.
     """
     parts, unpaired, start = [pair_statistics(PairArrays(SentenceArray([]), SentenceArray([]), {}))], (0, 0), 0
-    stopped = ""
+    incomplete = ""
     notes = file_notes(corpus)
     findings: list[Finding] = []
+    special = Counter[str]()
     for block in read_blocks(corpus):
         notes += block.notes
-        stopped = stopped or block.stopped
+        incomplete = incomplete or block.stopped
         if not start:
             notes += language_notes({"source": block.source, "target": block.target}, codes)
             if block.source:
@@ -235,14 +250,35 @@ def check_pairs(
         if block.source:
             pairs = PairArrays(SentenceArray(block.source), SentenceArray(block.target), block.errors)
             parts.append(pair_statistics(pairs))
+            for side, sentences in pairs.sides.items():
+                special[side] += sum(not text.isascii() for text in sentences.sentences)
             for check in checks:
                 findings += [finding._replace(rows=finding.rows + start) for finding in check.find(pairs)]
             start += len(block.source)
+    if isinstance(corpus, TableFile) and corpus.marks_note:
+        notes.append(corpus.marks_note)
     if not start:
         notes.append(f"{corpus.name} has no lines: check that this is the right file")
     if any(finding.reason is Reason.invalid_utf8 for finding in findings):
-        notes += encoding_notes(corpus)
-    return concatenated(parts, unpaired), notes, findings, stopped
+        encodings = encoding_notes(corpus)
+        notes += encodings
+        if in_another_encoding(findings, special) and not incomplete:
+            incomplete = [*encodings, f"{corpus.name} is in another encoding: convert it to UTF-8"][0]
+    return concatenated(parts, unpaired), notes, findings, incomplete
+
+
+def in_another_encoding(findings: Iterable[Finding], special: Mapping[str, int]) -> bool:
+    """Whether more sentences of a side are not UTF-8 than can be broken.
+
+    Args:
+        findings: of all reasons.
+        special: the number of sentences of each side that are not ASCII.
+    """
+    invalid = Counter[str]()
+    for finding in findings:
+        if finding.reason is Reason.invalid_utf8:
+            invalid[finding.side] += len(finding.rows)
+    return any(count > max(1, BROKEN * special[side]) for side, count in invalid.items())
 
 
 def language_notes(sides: Mapping[str, list[str]], codes: Mapping[str, str]) -> list[str]:

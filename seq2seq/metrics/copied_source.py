@@ -50,6 +50,6 @@ def copied_source_report(copied: Score, *translated: Score, copies: bool = False
     values = f"the unchanged source scores BLEU {copied.bleu.score:.1f}, chrF {copied.chrf.score:.1f}"
     if translated and copied.bleu.score > best:
         pointer = copied.chrf.score >= CLOSE and not copies
-        how = "or with model.copy=pointer (experiment=auto chooses it), which can copy words of the source"
+        how = "or with model.copy=pointer, which can copy words of the source"
         return f"{values}: above the translations (BLEU {best:.1f}); train longer{', ' + how if pointer else ''}"
     return values if copied.bleu.score >= WORTH_SAYING else ""

@@ -165,6 +165,14 @@ def test_entities_quotes_and_decomposed_text_are_repaired(tmp_path):
     assert result.changed == dict.fromkeys(repairs, 1)
 
 
+def test_marks_within_a_table_are_reported(recipe, tmp_path):
+    rows = [f"the number is {word},\ufeffdie Zahl heißt {word}\n" for word in NUMBERS]
+    (tmp_path / "a.csv").write_text("".join(rows), "utf-8")
+    report = json.loads(recipe("doctor", f"data.file={tmp_path / 'a.csv'}", "json=true").out)
+    line = f"{tmp_path / 'a.csv'}: removed 12 byte-order marks (U+FEFF) within it"
+    assert line in json.dumps(report, ensure_ascii=False)
+
+
 def test_an_empty_copy_is_never_written(tmp_path):
     (tmp_path / "a.tsv").write_text("a\t\n\tb\n")
     diagnosis = diagnosed(TsvFile(tmp_path / "a.tsv", "1", "2"))
@@ -189,6 +197,39 @@ def test_one_bad_row_costs_the_copy_that_row_only(recipe, tmp_path):
     assert (tmp_path / "a.clean.tsv").read_text("utf-8").endswith("the number is last\tdie Zahl heißt last\n")
 
 
+@pytest.mark.parametrize("kind", ["text", "table", "json lines", "json"])
+@pytest.mark.parametrize("same", [0, 60])  # the first pairs are the same bytes in both encodings
+def test_no_copy_is_written_of_a_corpus_in_another_encoding(recipe, tmp_path, kind, same):
+    right = [(f"the number is {word} {n}", f"die schöne Größe heißt {word} {n}") for n, word in enumerate(NUMBERS * 9)]
+    rows = [
+        *((source, target.replace("schöne Größe heißt", "Zahl ist")) for source, target in right[:same]),
+        *right[same:],
+    ]
+    if kind == "text":
+        for name, side in (("a.en", 0), ("a.de", 1)):
+            (tmp_path / name).write_text("".join(f"{row[side]}\n" for row in rows), "cp1252")
+        names = [f"data.train.source={tmp_path / 'a.en'}", f"data.train.target={tmp_path / 'a.de'}"]
+    else:
+        objects = [json.dumps({"en": source, "de": target}, ensure_ascii=False) for source, target in rows]
+        text = {
+            "table": "".join(f"{source},{target}\n" for source, target in rows),
+            "json lines": "\n".join(objects),
+            "json": f"[{', '.join(objects)}]",
+        }[kind]
+        file = tmp_path / ("a.csv" if kind == "table" else "a.json")
+        file.write_text(text, "cp1252")
+        names = [f"data.file={file}"]
+    before = {*tmp_path.iterdir()}
+    outcome = recipe("doctor", *names, "data.target_language=de", "fix=true")
+    assert outcome.code == 1
+    assert "Latin-1 or Windows-1252" in outcome.err.splitlines()[-1]
+    assert "data.encoding=cp1252" in outcome.err.splitlines()[-1]
+    assert {*tmp_path.iterdir()} == before
+    outcome = recipe("doctor", *names, "data.target_language=de", "data.encoding=cp1252", "fix=true")
+    assert outcome.code == 0
+    assert f": {len(rows)} of {len(rows)} pairs\n" in outcome.out
+
+
 @pytest.mark.parametrize("kind", ["text", "table", "json"])
 def test_no_copy_is_written_of_a_corpus_that_cannot_be_read_to_its_end(recipe, tmp_path, kind):
     if kind == "json":
@@ -208,7 +249,7 @@ def test_no_copy_is_written_of_a_corpus_that_cannot_be_read_to_its_end(recipe, t
     assert outcome.code == 1
     assert outcome.err.count("\n") == 1
     assert reason in outcome.err
-    assert "; fix=true wrote nothing, because the rest of the corpus is unread\n" in outcome.err
+    assert "; fix=true wrote nothing, because the copy would lack pairs that are right\n" in outcome.err
     assert re.search(r"^unreadable +1   drops$", outcome.out, re.MULTILINE)
     assert sorted(tmp_path.iterdir()) == before
 

@@ -3,12 +3,15 @@
 import subprocess
 import sys
 from functools import partial
+from importlib.util import find_spec
+from typing import Any
 
 import pytest
 import torch
 from reversal import SEVEN_BATCHES, close, tiny_network, weights
 
 from seq2seq import Translator
+from seq2seq.config.error_lines import error_line
 from seq2seq.corpora.corpus import Pair, PairList
 from seq2seq.data.batch import Batch
 from seq2seq.data.config import BatchConfig
@@ -210,3 +213,28 @@ print(halve_if_out_of_memory(lambda: len(torch.ones(100 << 20)), lambda: 2 * len
 def test_errors_of_a_real_memory_limit_are_recognized():
     completed = subprocess.run([sys.executable, "-c", STARVED], capture_output=True, text=True, check=False)
     assert completed.stdout == f"{100 << 20}\n", completed.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "what"),
+    [
+        ("seq2seq.doctor.lexical", "checking the corpus"),
+        ("seq2seq.comparison.significance", "comparing"),
+        ("seq2seq.auto.statistics", "reading the corpus"),
+        ("seq2seq.data.ibm_model1", "aligning words"),
+        ("seq2seq.corpora.near_copies", "finding near copies"),
+        ("seq2seq.corpora.files", "reading text"),
+    ],
+)
+def test_an_error_of_memory_names_the_work_of_the_innermost_module(module, what):
+    assert find_spec(module)
+    outside: dict[str, Any] = {"__name__": "seq2seq.corpora.lines"}
+    inside: dict[str, Any] = {"__name__": module}
+    exec("def work(): raise MemoryError", inside)
+    exec("def call(work): work()", outside)
+    with pytest.raises(MemoryError) as error:
+        outside["call"](inside["work"])
+    line = error_line(error.value, None)
+    assert line is not None
+    assert line.startswith(f"out of memory for {what} (")
+    assert "batch.tokens" not in line
