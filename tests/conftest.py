@@ -6,14 +6,16 @@ Slow modules are imported inside functions, because the main process of `pytest 
 import gc
 import logging
 import os
+import pickle
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -116,6 +118,7 @@ def pytest_collection(session: pytest.Session) -> None:
     if os.environ.get(WITHOUT_ONEDNN):
         leave_onednn_out()
     compose_faster()
+    compose_once()
     os.fsync = lambda descriptor: None  # no power fails here, and waiting for the disk takes a tenth of the time
     gc.disable()
 
@@ -136,6 +139,50 @@ def compose_faster() -> None:
     )
 
 
+def compose_once() -> None:
+    """Let Hydra compose the same choices of files once; it sets single values afterwards, in a copy.
+
+    Experiment files of the tests themselves are composed each time, as their content changes.
+    """
+    from hydra._internal import config_loader_impl as loader
+    from hydra._internal import defaults_list
+
+    create, compose = loader.create_defaults_list, loader.ConfigLoaderImpl._compose_config_from_defaults_list
+    interpolations = defaults_list._create_interpolation_map
+    created: dict[object, defaults_list.DefaultsList] = {}
+    composed: dict[object, bytes] = {}
+
+    def key(repository: Any, *words: object) -> object | None:
+        sources = [(source.provider, source.path) for source in repository.get_sources()]
+        own = {provider for provider, _ in sources} <= {"hydra", "main", "schema"} and "file_" not in repr(words)
+        return (*sources, *words) if own else None
+
+    def create_once(repo: Any, config_name: Any, overrides_list: list[Any], **how: Any) -> defaults_list.DefaultsList:
+        given = [each for each in overrides_list if not each.is_sweep_override()]
+        groups = [each for each in given if repo.group_exists(each.key_or_group) and not isinstance(each.value(), dict)]
+        found = key(repo, config_name, *how.items(), *(each.input_line for each in groups))
+        if found is None:
+            return create(repo, config_name, overrides_list, **how)
+        if found not in created:
+            created[found] = create(repo, config_name, groups, **how)
+        known, values = created[found], [each for each in given if each not in groups]
+        return defaults_list.DefaultsList(known.defaults, known.defaults_tree, values, known.overrides)
+
+    def compose_a_copy(self: Any, defaults: list[Any], repo: Any) -> Any:
+        found = key(repo, *map(repr, defaults))
+        if found is None:
+            return compose(self, defaults, repo)
+        if found not in composed:
+            composed[found] = pickle.dumps(compose(self, defaults, repo))
+        return pickle.loads(composed[found])  # faster than a deep copy
+
+    loader.create_defaults_list = create_once
+    loader.ConfigLoaderImpl._compose_config_from_defaults_list = compose_a_copy
+    defaults_list._create_interpolation_map = lambda overrides, defaults, self_added: (
+        interpolations(overrides, defaults, self_added) if any(each.is_interpolation() for each in defaults) else None
+    )
+
+
 def leave_onednn_out() -> None:
     """Imitate a PyTorch that was built without oneDNN and FBGEMM, as on other architectures."""
     import torch
@@ -148,17 +195,41 @@ def leave_onednn_out() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Exclude imported objects from garbage collection, which would take a third of the time."""
+    """Exclude imported objects from garbage collection, which would take a third of the time.
+
+    Without a GPU, a seed is that of the CPU alone: for other devices, PyTorch formats the stack each time.
+    """
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed = torch.manual_seed if torch.cuda.is_available() else torch.default_generator.manual_seed
+        read_sections_once()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
     gc.enable()
+
+
+def read_sections_once() -> None:
+    """Check the same section of config.yaml once, and return copies."""
+    from seq2seq.run.folder import RunFolder
+
+    section, known = RunFolder.section, {}
+
+    def copied(self: RunFolder, name: str, schema: type) -> Any:
+        key = schema, repr(self.settings.get(name))
+        if key not in known:
+            known[key] = section(self, name, schema)
+        return deepcopy(known[key])
+
+    RunFolder.section = copied
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Function]) -> None:
-    """Move the hypothesis tests of the slow suite, and grid cases outside the covering sample, to the slow suite."""
+    """Move hypothesis tests, grid cases outside the covering sample, and what CI runs separately to the slow suite."""
     items.sort(key=lambda item: item.path.name not in LONG)  # start long tests first
     grids = defaultdict(list)
     for item in items:
+        if item.get_closest_marker("ci"):
+            item.add_marker("slow")
         if runs_slow(config) and getattr(item.function, "is_hypothesis_test", False):
             item.add_marker("slow")
         if item.get_closest_marker("grid"):
@@ -224,6 +295,14 @@ def run_main(
         code = int(exit_.code or 0)
     captured = capsys.readouterr()
     return Outcome(code, captured.out, captured.err)
+
+
+@pytest.fixture(autouse=True)
+def _no_learning_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that trains draws no learning curve, which would take a quarter of its time; fixtures of more scope do."""
+    if training_run := sys.modules.get("seq2seq.pipeline.training_run"):
+        draw = lambda folder: (folder / "learning_curve.png").write_bytes(b"")  # noqa: E731
+        monkeypatch.setattr(training_run, "draw_learning_curve", draw)
 
 
 @pytest.fixture(scope="session")

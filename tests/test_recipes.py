@@ -18,6 +18,7 @@ from conftest import TINY
 from disk import full_disk
 
 from seq2seq import Translator
+from seq2seq.benchmark.translation import Fresh
 from seq2seq.errors import install_hint
 from seq2seq.system.capability import runs_int8
 
@@ -109,7 +110,9 @@ def test_own_files_need_overrides_only(recipe, tmp_path, own_files):
     assert (tmp_path / "run" / "run.log").read_text("utf-8") == log
 
 
-@pytest.mark.parametrize("form", ["tsv.gz", "jsonl", "parquet"])
+@pytest.mark.parametrize(
+    "form", ["jsonl", *(pytest.param(form, marks=pytest.mark.slow) for form in ("tsv.gz", "parquet"))]
+)
 def test_other_forms_of_corpus(recipe, tmp_path, form):
     import pyarrow as pa
     import pyarrow.parquet
@@ -394,6 +397,8 @@ SMALL = [
 ]
 MINIATURE = [
     "data.builtin.train_size=200",
+    "data.builtin.validation_size=20",
+    "data.builtin.test_size=20",
     "tokenizer.size=400",
     "model.embedding_size=8",
     "model.encoder.size=6",
@@ -416,7 +421,9 @@ def test_benchmark_measures_training_and_translation_without_a_run(recipe, tmp_p
     assert report["translation"]["fresh"]["memory_bytes"] > 0
 
 
-def test_benchmark_of_a_run_with_own_text(recipe, tiny_run, tmp_path, own_files):
+def test_benchmark_of_a_run_with_own_text(recipe, tiny_run, tmp_path, own_files, monkeypatch):
+    fresh = Fresh(1.0, 2.0, 3)  # the test above starts a process
+    monkeypatch.setattr("seq2seq.benchmark.translation.measure_fresh", lambda *of: fresh)
     before = sorted(path.name for path in tiny_run.rglob("*"))
     outcome = recipe(
         "benchmark", f"run={tiny_run}", f"output={tmp_path}", "parts=[translation]", *SMALL, *own_files[4:]

@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -96,6 +97,7 @@ def room(path: Path) -> str:
     return room_of(".".join(path.relative_to(ROOT / "seq2seq").with_suffix("").parts))
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Return the dotted names of the modules that a file imports."""
     names = set()

@@ -83,7 +83,7 @@ def wide_encoding(start: bytes) -> str | None:
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if start.startswith(mark):
             return encoding
-    if b"\0" not in start:
+    if b"\0" not in start or start.startswith(codecs.BOM_UTF8):
         return None
     scores = {
         encoding: _likelihood(start, encoding) for encoding in ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")

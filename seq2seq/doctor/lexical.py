@@ -54,7 +54,7 @@ class LexicalModel:
         """
         source, target = self._sides
         known = np.flatnonzero(partners >= 0)
-        if not len(known):
+        if not np.bincount(self._halves[known], minlength=2).all():  # each half is scored by the map of the other
             self.evidence = 0.0
             return self.evidence
         maps = [_ridge(source, target, known[self._halves[known] == half], partners) for half in (0, 1)]
@@ -71,7 +71,7 @@ class LexicalModel:
 
     def gain(self, lag: int, start: int, stop: int) -> Floats:
         """The log likelihood ratio, aligned or random, of source line i with target line i + lag, [stop - start]."""
-        low, high = max(start, -lag), min(stop, len(self._mapped) - lag)
+        low, high = max(start, -lag), min(stop, len(self._halves) - lag)
         gains = np.zeros(stop - start, np.float32)
         if self.evidence > 0 and low < high:
             rows = np.arange(low, high)

@@ -263,7 +263,7 @@ def measure(
     table, random = np.array(counts, dtype=np.float64), np.random.default_rng(seed)
     resampled = []
     for _ in range(bootstrap):
-        times_drawn = np.bincount(random.choice(len(table), size=len(table)), minlength=len(table))
+        times_drawn = np.bincount(random.integers(len(table), size=len(table)), minlength=len(table))
         resampled.append(score_from_sums(metric, (times_drawn @ table).tolist()))
     resampled.sort()
     tail = bootstrap // 40

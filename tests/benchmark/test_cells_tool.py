@@ -31,7 +31,9 @@ def test_words_name_cells_and_layers():
             Variant.parse(word)
 
 
-@pytest.mark.parametrize("word", ["ssru", "lstm:min_gru:2", "mlstm", "gru:slstm"])
+@pytest.mark.parametrize(
+    "word", ["lstm:min_gru:2", "mlstm", *(pytest.param(word, marks=pytest.mark.slow) for word in ("ssru", "gru:slstm"))]
+)
 def test_models_have_about_as_many_weights(base, word):
     tokenizers = tokenizers_of(281)
     wanted = sum(parameter.numel() for parameter in make_network(base, tokenizers).parameters())

@@ -89,6 +89,7 @@ def test_an_unreachable_hub_gives_one_line(tmp_path: Path, monkeypatch: pytest.M
         HubData(HubSplit("no/such", None, None, "train", "data.train.hub_split"), "en", "de")
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("form", [lambda rows: rows, nested], ids=["flat", "nested"])
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
 def test_a_stream_has_the_pairs_of_the_downloaded_data(tmp_path: Path, kind: str, form: Any) -> None:

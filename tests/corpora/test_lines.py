@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from seq2seq.corpora.lines import read_input, read_lines
@@ -50,6 +50,7 @@ def test_line_ends_byte_order_marks_and_blank_lines(tmp_path: Path, data: bytes,
 @given(
     st.lists(st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"])).map(lambda s: s.rstrip("\r")))
 )
+@example(["0\0"])
 def test_lines_written_are_lines_read(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     assume(sum(line.count("\r") for line in lines) <= len(lines))  # more of them would end lines
     path = written(tmp_path_factory.getbasetemp(), b"\xef\xbb\xbf" + "".join(f"{line}\n" for line in lines).encode())

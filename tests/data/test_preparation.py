@@ -138,6 +138,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.grid
 @pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("processes", [1, 2])
 @pytest.mark.parametrize("stop", [0, 5, 13, 49])

@@ -249,7 +249,7 @@ def test_a_translation_is_not_complete_from_the_moment_that_text_or_settings_cha
         assert translation(page) == expected(folder, TEXT)
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_details_are_those_of_python(folder):
     require_browser()
     sentence = "Das Haus ist alt."
@@ -275,7 +275,7 @@ def test_details_are_those_of_python(folder):
         assert heads == [*best.source_tokens, "</s>"]
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_long_text_and_changes_while_it_is_translated(folder):
     """The last text counts, and sentences that stay are not translated again."""
     require_browser()
@@ -307,7 +307,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize(
     ("case", "precision"), [*((case, "float32") for case in CASES), ("placeholders", "int8"), ("context", "int8")]
 )
@@ -328,7 +328,7 @@ def test_vocabularies_tags_and_models(case, precision, tmp_path):
             assert translation(page) == expected(tmp_path / "exported", text)
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_device_that_computes_something_else_says_so(folder, tmp_path):
     require_browser()
     copy = tmp_path / "copy"
@@ -349,7 +349,7 @@ def test_a_device_that_computes_something_else_says_so(folder, tmp_path):
         assert page.locator("#status").text_content() == "The check of this device failed."
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_damaged_weights_are_named(folder, tmp_path):
     require_browser()
     copy = tmp_path / "copy"
@@ -362,7 +362,7 @@ def test_damaged_weights_are_named(folder, tmp_path):
         assert "model.safetensors" in page.locator("#error").text_content()
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_the_page_reaches_no_network(folder):
     require_browser()
     request = "fetch('http://127.0.0.1:9/').then(() => 'reached', (error) => error.message)"
@@ -375,7 +375,7 @@ def test_the_page_reaches_no_network(folder):
         assert "reached" not in page.evaluate(message)
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize(("width", "dark"), [(360, False), (320, True)])
 def test_a_phone_shows_everything_and_markup_is_text(folder, width, dark):
     require_browser()
@@ -393,7 +393,7 @@ def test_a_phone_shows_everything_and_markup_is_text(folder, width, dark):
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == background
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_keyboard_and_screen_reader(folder):
     require_browser()
     with open_page(f"file://{folder / PAGE}") as page:
@@ -419,7 +419,7 @@ def test_keyboard_and_screen_reader(folder):
         assert page.locator("#translation").get_attribute("aria-live") == "polite"
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_each_line_has_the_direction_and_language_of_its_text(folder, tmp_path):
     require_browser()
     copy = tmp_path / "copy"
@@ -466,7 +466,7 @@ def serving(folder: Path) -> Iterator[ThreadingHTTPServer]:
         thread.join()
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_page_of_a_server_stays_for_use_without_a_network(folder):
     """Although the server declares another encoding; and the files of the folder are not taken from the cache."""
     require_browser()

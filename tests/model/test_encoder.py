@@ -68,6 +68,7 @@ def test_a_sentence_does_not_depend_on_its_batch(direction, summary, layers):
     assert_every_sentence_is_its_own(random_encoder(direction, summary, layers))
 
 
+@pytest.mark.grid
 @pytest.mark.parametrize("cell", CellKind)
 @pytest.mark.parametrize("direction", Direction)
 def test_a_sentence_does_not_depend_on_its_batch_with_any_cell_and_residual_connections(direction, cell):

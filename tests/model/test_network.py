@@ -81,18 +81,16 @@ def test_translations_and_scores_do_not_depend_on_the_batch(config, seed, length
 @pytest.mark.grid
 @pytest.mark.parametrize("beam_size", [1, 3])
 @pytest.mark.parametrize("config", EVERY)
-def test_logits_do_not_depend_on_the_batch_in_the_training_precision(config, beam_size):
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)])
+def test_logits_do_not_depend_on_the_batch_in_the_training_precision(config, beam_size, seed):
     settings = SearchConfig(beam_size=beam_size, n_best=beam_size, max_length_ratio=1.0, max_length_offset=4)
-    different = 0
-    for seed in range(3):
-        network = random_network(config, seed, dtype=torch.float32)
-        sources = random_sentences(seed, [6, 1, 3, 8, 2])
-        together = translations(network, sources, settings, more=2)
-        for source, result in zip(sources, together, strict=True):
-            [alone] = translations(network, [source], settings)
-            assert_same(result, alone)
-        different += len({tuple(best.tokens) for best, *_ in together})
-    assert different > 5  # equal translations would make the test meaningless
+    network = random_network(config, seed, dtype=torch.float32)
+    sources = random_sentences(seed, [6, 1, 3, 8, 2])
+    together = translations(network, sources, settings, more=2)
+    for source, result in zip(sources, together, strict=True):
+        [alone] = translations(network, [source], settings)
+        assert_same(result, alone)
+    assert len({tuple(best.tokens) for best, *_ in together}) > 1, "equal translations make the test meaningless"
 
 
 @pytest.mark.parametrize("config", EVERY)

@@ -5,7 +5,8 @@ import json
 from seq2seq.analysis.trace import Trace
 
 
-def test_a_sentence(recipe, tiny_run, tmp_path):
+def test_a_sentence(recipe, tiny_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("seq2seq.analysis.trace_page._draw", lambda figure, *of: b"a picture")
     output = tmp_path / "out"
     outcome = recipe("microscope", f"run={tiny_run}", "text='We <b>work</b>.'", f"output={output}", "alternatives=2")
     assert outcome.code == 0, outcome.err

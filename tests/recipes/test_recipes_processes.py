@@ -36,6 +36,7 @@ def call(name: str, *overrides: str) -> float | None:
     return call_recipe(name, *overrides)
 
 
+@pytest.mark.ci
 def test_two_processes_give_the_run_of_one(recipe, tmp_path):
     options = [*TINY, "training.precision=float32", "training.updates=6", "training.validate_every=3"]
     options += ["training.samples=3"]
@@ -65,6 +66,7 @@ def test_two_processes_give_the_run_of_one(recipe, tmp_path):
     assert len((tmp_path / "both.jsonl").read_text().splitlines()) == len(LINES)
 
 
+@pytest.mark.ci
 def test_a_users_error_is_reported_once_and_leaves_no_files(tmp_path):
     options = [f"run={tmp_path / 'run'}", *TINY, "data.train.source=nowhere.en", "data.train.target=nowhere.de"]
     first, second = together(tmp_path / "out", call, "train", *options, joins=False)

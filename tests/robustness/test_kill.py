@@ -23,6 +23,7 @@ def whole(trainings: Trainings, tmp_path_factory: pytest.TempPathFactory) -> Who
     return Whole(trainings, tmp_path_factory.mktemp("whole") / "run")
 
 
+@pytest.mark.ci
 def test_a_training_killed_at_random_ends_with_the_same_bits(trainings, whole, tmp_path):
     killed = kill_at_random(trainings, tmp_path / "run", "training.save_minutes=0", kills=4, seed=1, whole=whole)
     assert whole.differences(tmp_path / "run") == [], killed
@@ -63,6 +64,7 @@ FILE_SIZES = [1, 300, 9_000, 30_000, 70_000]
 """Largest file size in bytes: too small for any file, then for the tokenizer, and so on."""
 
 
+@pytest.mark.ci
 def test_a_full_disk_is_one_line_and_training_resumes_with_more_space(trainings, whole, tmp_path):
     folder, stopped = tmp_path / "run", set()
     for room in FILE_SIZES:
@@ -99,6 +101,7 @@ def test_training_resumes_on_a_disk_that_grows(trainings, whole, tmp_path):
         subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.ci
 def test_a_second_process_in_the_folder_is_one_line(trainings, tmp_path):
     folder = tmp_path / "run"
     with locked(folder):

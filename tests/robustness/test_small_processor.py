@@ -9,6 +9,8 @@ LARGE = "AVX512" in torch.backends.cpu.get_cpu_capability()
 
 
 @pytest.mark.skipif(not LARGE, reason="this processor lacks AVX-512")
-@pytest.mark.parametrize("extent", ["few", pytest.param("all", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "extent", [pytest.param("few", marks=pytest.mark.ci), pytest.param("all", marks=pytest.mark.slow)]
+)
 def test_processor_tests_pass_with_avx2_only(extent):
     run_tests_of_processors(SMALL, extent)

@@ -292,6 +292,7 @@ def check_again(starter: Starter, world: World, name: str, out: Path, reference:
     assert not any(map(is_temporary, out.iterdir())), "temporary files of killed processes are removed"
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("name", SAMPLE)
 def test_two_commands_with_the_same_output_do_not_mix(starter, world, tmp_path, name):
     rounds(starter, world, name, tmp_path, kills=1, seed=1)
@@ -324,6 +325,7 @@ def evaluations(starter: Starter, world: World, folder: Path, kill: float | None
     return ended
 
 
+@pytest.mark.ci
 def test_two_evaluations_of_a_run_keep_both_entries(starter, world, tmp_path):
     assert [process.code for process in evaluations(starter, world, tmp_path / "run")] == [0, 0]
 

@@ -80,7 +80,7 @@ def enter(page, text):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_user_translates_chooses_another_word_and_inspects_the_model(client, tmp_path):
     with open_page(client.url) as page:
         page.wait_for_selector(".run h2")
@@ -102,7 +102,7 @@ def test_a_user_translates_chooses_another_word_and_inspects_the_model(client, t
         assert (tmp_path / "page.png").stat().st_size > 10_000
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 @pytest.mark.parametrize("dark", [False, True])
 def test_markup_is_shown_as_text_and_a_narrow_window_is_wide_enough(client, dark):
     with open_page(client.url, 360, 740, dark=dark) as page:
@@ -121,7 +121,7 @@ SENTENCE = "The woman sells her car today, and the old man sleeps in the house."
 LONG = " ".join([SENTENCE] * 20)
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_long_text_is_split_and_line_breaks_survive(client):
     assert len(LONG) > MAX_SEGMENT
     with open_page(client.url) as page:
@@ -145,7 +145,7 @@ def test_long_text_is_split_and_line_breaks_survive(client):
         assert "too long by 1 characters" in page.locator("#error").text_content()
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_the_translation_is_copied_with_and_without_a_clipboard(client):
     with open_page(client.url) as page:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -164,7 +164,7 @@ def test_the_translation_is_copied_with_and_without_a_clipboard(client):
             assert page.evaluate("document.activeElement.textContent") == "Copy translation"
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_alternatives_are_used_with_the_keyboard(client):
     with open_page(client.url) as page:
         page.wait_for_selector(".run h2")
@@ -192,7 +192,7 @@ def test_alternatives_are_used_with_the_keyboard(client):
         assert page.evaluate(focused) == chosen
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_languages_are_named_and_text_has_its_direction(client):
     with open_page(client.url) as page:
         page.wait_for_selector(".run h2")
@@ -216,7 +216,7 @@ def test_languages_are_named_and_text_has_its_direction(client):
         assert page.evaluate("getComputedStyle(document.getElementById('source')).direction") == "rtl"
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_nothing_is_cut_off_in_320_pixels(client):
     with open_page(client.url, 320, 700) as page:
         page.wait_for_selector(".run h2")
@@ -233,7 +233,7 @@ def test_nothing_is_cut_off_in_320_pixels(client):
         assert page.evaluate(cut_off) == []
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_stopped_server_is_named_and_the_page_recovers():
     """Two servers, one after the other, at the same port."""
     require_browser()

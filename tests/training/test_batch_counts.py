@@ -23,12 +23,6 @@ SETTINGS = [*TINY, "training.updates=20", "training.validate_every=4", "training
 SETTINGS += ["training.precision=float32", "tokenizer=bpe", "batch.tokens=150"]
 
 
-@pytest.fixture(autouse=True)
-def without_pictures(monkeypatch):
-    """A learning curve takes longer than such a training."""
-    monkeypatch.setattr("seq2seq.pipeline.training_run.draw_learning_curve", lambda folder: None)
-
-
 @st.composite
 def batch_counts(draw) -> BatchCounts:
     starts = [0, *sorted(draw(st.sets(st.integers(1, 12), max_size=3)))]

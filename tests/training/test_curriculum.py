@@ -42,12 +42,12 @@ def test_a_longer_run_goes_on_where_its_curriculum_would_be(tmp_path, monkeypatc
     run = partial(updates_of, monkeypatch=monkeypatch)
     short, long = (
         compose_train(overrides=[*SETTINGS, "training.curriculum=0.4", f"training.updates={updates}"])
-        for updates in (8, 16)
+        for updates in (4, 8)
     )
-    assert len(run(short, tmp_path / "extended")) == 8
+    assert len(run(short, tmp_path / "extended")) == 4
     whole, extended = run(long, tmp_path / "whole"), run(long, tmp_path / "extended")
     assert [[batch.source_BS.tolist() for batch in batches] for batches in extended] == [
-        [batch.source_BS.tolist() for batch in batches] for batches in whole[8:]
+        [batch.source_BS.tolist() for batch in batches] for batches in whole[4:]
     ]
 
 

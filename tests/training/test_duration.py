@@ -25,6 +25,7 @@ from seq2seq.training.interrupt import Interrupted, InterruptFlag
 from seq2seq.training.schedule import Exponential, InverseSquareRoot
 
 SETTINGS = [*(setting for setting in TINY if "updates=" not in setting), "training.samples=0", "logger=none"]
+SETTINGS += ["data.builtin.validation_size=4"]
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("2h", 7200), ("1h30m", 5400), ("1m5s", 65)])

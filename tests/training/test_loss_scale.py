@@ -206,7 +206,14 @@ def crash() -> None:
     raise ConnectionError("the machine went away")
 
 
-@pytest.mark.parametrize("optimizer", [Adam(learning_rate=0.01), Muon(rows=4), SGD(momentum=0.9)], ids=str)
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        Adam(learning_rate=0.01),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in (Muon(rows=4), SGD(momentum=0.9))),
+    ],
+    ids=str,
+)
 def test_a_run_resumed_within_a_streak_has_the_same_bits(tmp_path, monkeypatch, optimizer):
     monkeypatch.setattr(loss_scale, "GROWTH_INTERVAL", 6)
     config = half(updates=14, ema=0.9, log_every=2)  # validated and saved after 4, 8 and 12

@@ -366,7 +366,12 @@ def crash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("place", "update"), [(StreamPosition(0, 1), 1), (StreamPosition(1, 5), 7), (StreamPosition(3, 6), 14)]
+    ("place", "update"),
+    [
+        (StreamPosition(1, 5), 7),
+        pytest.param(StreamPosition(0, 1), 1, marks=pytest.mark.slow),
+        pytest.param(StreamPosition(3, 6), 14, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_saves_after_the_current_update_and_the_run_resumes(tmp_path, uninterrupted, place, update):
     with pytest.raises(Interrupted, match=f"stopped at update {update} and saved") as raised:
@@ -377,7 +382,7 @@ def test_a_signal_saves_after_the_current_update_and_the_run_resumes(tmp_path, u
     go_on_and_compare(tmp_path, uninterrupted)
 
 
-@pytest.mark.parametrize("number", [1, 2, 4, 5])
+@pytest.mark.parametrize("number", [2, 5, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 4))])
 def test_a_signal_while_validating_loses_nothing(tmp_path, uninterrupted, number):
     """The fourth validation is of the last update, the fifth of the average."""
     calls = []
@@ -394,14 +399,17 @@ def test_a_signal_while_validating_loses_nothing(tmp_path, uninterrupted, number
     go_on_and_compare(tmp_path, uninterrupted)
 
 
-@pytest.mark.parametrize("place", [StreamPosition(0, 3), StreamPosition(1, 6), StreamPosition(2, 4)])
+@pytest.mark.parametrize(
+    "place",
+    [StreamPosition(0, 3), StreamPosition(2, 4), pytest.param(StreamPosition(1, 6), marks=pytest.mark.slow)],
+)
 def test_a_crash_loses_only_the_updates_after_the_last_save(tmp_path, uninterrupted, place):
     with pytest.raises(ConnectionError):
         trainer(tmp_path, LONG, stream=at(place, crash)).fit()
     go_on_and_compare(tmp_path, uninterrupted)
 
 
-@pytest.mark.parametrize("number", [1, 2, 4, 5])
+@pytest.mark.parametrize("number", [1, 4, *(pytest.param(number, marks=pytest.mark.slow) for number in (2, 5))])
 def test_a_crash_while_validating_does_no_harm(tmp_path, uninterrupted, number):
     calls = []
 
