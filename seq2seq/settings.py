@@ -121,6 +121,17 @@ def walk(config: Any, path: str = "") -> Iterator[tuple[str, Field[Any], Any]]:
             yield name, item, value
 
 
+def plain_value(value: Any) -> Any:
+    """A value as YAML and JSON have it: sections and entries of lists as mappings, members of enumerations as text."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain_value(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, list | tuple):
+        return [plain_value(part) for part in value]
+    if isinstance(value, dict):
+        return {name: plain_value(part) for name, part in value.items()}
+    return value.name if isinstance(value, Enum) else value
+
+
 def flat(settings: Any, path: str = "") -> dict[str, Any]:
     """Every leaf of nested mappings by dotted path, as `walk` names settings."""
     if not isinstance(settings, dict):

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 TINY = [
     "data.builtin.train_size=300",
-    "data.builtin.validation_size=20",
-    "data.builtin.test_size=20",
+    "data.builtin.validation_size=8",
+    "data.builtin.test_size=8",
     "tokenizer.size=400",
     "model.embedding_size=16",
     "model.encoder.size=12",

@@ -22,7 +22,7 @@ from seq2seq.corpora.reading import read_corpora
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
 from seq2seq.run.folder import CONFIG
 from seq2seq.run.resume import AUTO
-from seq2seq.settings import flat, override_value, validate, walk
+from seq2seq.settings import flat, override_value, plain_value, validate, walk
 from seq2seq.system.atomic import atomic_write, make_folder
 from seq2seq.system.plain_yaml import load_plain
 from seq2seq.system.processes import first_before_others, is_first
@@ -136,12 +136,7 @@ def _choose(config: TrainConfig) -> tuple[Statistics, list[Choice]]:
     for corpus in (train, validation):  # refuses text that can be read only once
         _ = corpus.fingerprint
     text = read_statistics(Pair(normalize(pair.source, form), normalize(pair.target, form)) for pair in train)
-    return text, choose(text, {name: _plain(value) for name, _, value in walk(config)}, config.auto.leaves)
-
-
-def _plain(value: Any) -> Any:
-    """An enum member as the text of YAML."""
-    return getattr(value, "value", value)
+    return text, choose(text, {name: plain_value(value) for name, _, value in walk(config)}, config.auto.leaves)
 
 
 def _described(text: Statistics, choices: Sequence[Choice]) -> list[str]:

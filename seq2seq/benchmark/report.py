@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from seq2seq.benchmark.training import Training
 from seq2seq.benchmark.translation import TranslationResult
 from seq2seq.errors import counted
 from seq2seq.report.aligned import aligned
+from seq2seq.settings import plain_value
 from seq2seq.system.atomic import atomic_write
 
 
@@ -185,12 +185,5 @@ def serving_table(serving: Serving) -> str:
 def write_report(path: Path, sections: dict[str, Any]) -> None:
     """Write all figures and settings as JSON, atomically."""
     with atomic_write(path) as temporary:
-        text = json.dumps({name: plain(section) for name, section in sections.items()}, indent=2, ensure_ascii=False)
+        text = json.dumps(plain_value(sections), indent=2, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
-
-
-def plain(section: Any) -> Any:
-    """Dataclasses, also those in lists, as dictionaries."""
-    if isinstance(section, list):
-        return [plain(entry) for entry in section]
-    return asdict(section) if is_dataclass(section) and not isinstance(section, type) else section

@@ -9,19 +9,17 @@ import hashlib
 import io
 import logging
 import os
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any
 
 from seq2seq.corpora.archives import archive_kind, member_names, split_path
 from seq2seq.corpora.content import Text, Unpacked, as_text, decompress, unpack
 from seq2seq.corpora.lines import damaged, decoded_lines, unreadable
 from seq2seq.corpora.streams import DamagedError
 from seq2seq.errors import DataError
-
-Result = TypeVar("Result")
 
 BLOCK = 1 << 20
 """Bytes per hash."""
@@ -238,16 +236,6 @@ class CorpusFile:
             raise damaged(str(self.path), 0, error) from None
         except OSError as error:
             raise unreadable(self.path, error) from None
-
-    def parsed(self, parse: Callable[[str, int], Result]) -> Iterator[Result]:
-        """The results of a function of each line and its number, from 1; the file is closed if the function raises.
-
-        Raises:
-            DataError: as `lines`.
-        """
-        with closing(self.lines()) as lines:
-            for number, line in enumerate(lines, 1):
-                yield parse(line, number)
 
     def expected_lines(self) -> int | None:
         """Approximate number of lines, from the file's size and its first million bytes of text; None if unknown.

@@ -122,7 +122,13 @@ class PairPerLine(FileCorpus):
         return self.file.expected_lines()
 
     def __iter__(self) -> Iterator[Pair]:
-        return require_pairs((pair for pair in self.file.parsed(self.pair) if pair is not None), self.name)
+        return require_pairs(self._pairs(), self.name)
+
+    def _pairs(self) -> Iterator[Pair]:
+        with closing(self.file.lines()) as lines:
+            for number, line in enumerate(lines, 1):
+                if (pair := self.pair(line, number)) is not None:
+                    yield pair
 
 
 class TsvFile(PairPerLine):

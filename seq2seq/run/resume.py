@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from seq2seq.errors import ConfigError, RunError, Seq2SeqError
 from seq2seq.run.files import FILES, FileRecord, check_same_files
 from seq2seq.run.folder import CONFIG, FROZEN, PAIRS, RunFolder
-from seq2seq.settings import walk
+from seq2seq.settings import plain_value, walk
 from seq2seq.system.atomic import atomic_write, is_temporary, make_folder
 from seq2seq.system.lock import LOCK
 from seq2seq.system.plain_yaml import INTERPOLATION
@@ -148,9 +148,7 @@ def _not_writable(folder: Path, error: OSError) -> RunError:
 
 def saved_settings(config: Any) -> dict[str, Any]:
     """All settings of a command as config.yaml has them, with the class of each section that has several."""
-    settings = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-    assert isinstance(settings, dict)
-    return {**settings, CHOICES: _choices(config)}
+    return {**plain_value(config), CHOICES: _choices(config)}
 
 
 def _check_no_linked_folder(folder: Path) -> None:
@@ -190,7 +188,7 @@ def _check_same_settings(run: RunFolder, config: Any, same_files: Container[str]
         if not _may_change(name, config)
     }
     compared |= {
-        name: (_with_defaults(saved.get(name, defaults[name]), value), _plain(value))
+        name: (_with_defaults(saved.get(name, defaults[name]), value), plain_value(value))
         for name, _, value in walk(config)
         if not _may_change(name, config)
     }
@@ -225,10 +223,3 @@ def _with_defaults(saved: Any, value: Any) -> Any:
         return saved
     defaults = asdict(_fresh(value[0]))
     return [defaults | entry if isinstance(entry, dict) else entry for entry in saved]
-
-
-def _plain(value: Any) -> Any:
-    """A value as config.yaml stores it: dataclasses in lists become mappings."""
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from seq2seq.system.integer import KERNELS, IntegerKernel
+from seq2seq.system.torch_private import pack_linear, packed_linear
 
 MINIMUM_SPEEDUP = 1.25
 """Speed relative to float32 from which ``auto`` chooses another form.
@@ -185,10 +186,8 @@ class Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _packed_product(dtype: torch.dtype) -> bool:
     """A product with packed weights."""
-    weight = torch.ops.mkldnn._reorder_linear_weight(torch.ones(8, 4, dtype=dtype))
-    outputs = torch.ops.mkldnn._linear_pointwise(
-        torch.ones(3, 4, dtype=dtype), weight, torch.ones(8, dtype=dtype), "none", [], ""
-    )
+    packed = pack_linear(torch.ones(8, 4, dtype=dtype))
+    outputs = packed_linear(torch.ones(3, 4, dtype=dtype), packed, torch.ones(8, dtype=dtype))
     return _are_close([outputs.float()], [torch.full((3, 8), 5.0)])
 
 

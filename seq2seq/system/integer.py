@@ -13,9 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from seq2seq.system.torch_private import (
+    onednn_int8_sums,
     onednn_pack_int8,
     quantized_linear,
     quantized_linear_dynamic,
+    quantized_pack,
 )
 
 
@@ -53,10 +55,7 @@ class OneDnnKernel:
     def __call__(self, inputs_NI: Tensor) -> Tensor:
         """Outputs (N, O), float32, of inputs in [-1, 1]."""
         codes_NI = round_up(torch.add(self.middle, inputs_NI, alpha=self.LEVELS).to(torch.uint8))
-        weights, output = (self.packed, self.ones_O, self.zeros_O), (1.0, 0, torch.float32)
-        sums_NO: Tensor = torch.ops.onednn.qlinear_pointwise(
-            codes_NI, 1.0, self.MIDDLE, *weights, None, *output, "none", [], ""
-        )
+        sums_NO = onednn_int8_sums(codes_NI, self.MIDDLE, self.packed, self.ones_O, self.zeros_O)
         # Two operations: the vectorized and the scalar code of one fused operation may round differently.
         return sums_NO[: inputs_NI.size(0)].mul_(self.scales_O).add_(self.bias_O)
 
@@ -140,7 +139,6 @@ def _prepack(engine: str, codes_OI: Tensor, scales_O: Tensor) -> object:
             warnings.simplefilter("ignore")
             zeros_O = torch.zeros(len(scales_O), dtype=torch.int64)
             scales_O = scales_O.clamp(min=torch.finfo(torch.float32).tiny)  # QNNPACK refuses smaller scales
-            weight = torch._make_per_channel_quantized_tensor(codes_OI, scales_O.double(), zeros_O, 0)
-            return torch.ops.quantized.linear_prepack(weight, None)
+            return quantized_pack(codes_OI, scales_O.double(), zeros_O)
     finally:
         torch.backends.quantized.engine = before

@@ -18,7 +18,7 @@ from filelock import lock_descriptor
 from seq2seq.errors import RunError
 from seq2seq.system.atomic import FULL, NAME_KEPT, atomic_write, is_at, make_folder, unwritable, writing
 from seq2seq.system.descriptors import BINARY, NO_LINK, NO_WAIT, read_at
-from seq2seq.system.launcher import is_launched
+from seq2seq.system.launcher import is_first
 
 LOCK = ".lock"
 """Name of the lock file, which names its process and is removed at the end. One that was left behind locks nothing."""
@@ -227,12 +227,3 @@ def _sign(descriptor: int) -> None:
     """Write the holder's name for other processes' messages, after the first byte (see `SIGNATURE`)."""
     os.ftruncate(descriptor, 0)
     os.write(descriptor, SIGNATURE + f"{os.getpid()} on {socket.gethostname()}\n".encode())
-
-
-def is_first() -> bool:
-    """Whether this process is the only one or the first."""
-    if not is_launched():
-        return True
-    from seq2seq.system import processes  # imports PyTorch
-
-    return processes.is_first()

@@ -54,8 +54,14 @@ def quantized_linear_dynamic(inputs_NI: Tensor, packed: object) -> Tensor:
 
 
 @torch.no_grad()
+def multiply_each(tensors: list[Tensor], factor: Tensor) -> None:
+    """`Tensor.mul_` of many tensors in one call: on a GPU one kernel instead of one per tensor."""
+    torch._foreach_mul_(tensors, factor)
+
+
+@torch.no_grad()
 def lerp_each(tensors: list[Tensor], ends: list[Tensor], weight: float) -> None:
-    """`Tensor.lerp_` of many tensors in one call: on a GPU one kernel instead of one per tensor."""
+    """`Tensor.lerp_` of many tensors in one call, likewise."""
     torch._foreach_lerp_(tensors, ends, weight)
 
 

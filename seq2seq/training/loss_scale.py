@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seq2seq.system.torch_private import multiply_each
+
 INITIAL, LOWEST, HIGHEST = 2.0**16, 1.0, 2.0**24
 """The scale of a new run, and its limits."""
 
@@ -43,7 +45,7 @@ class LossScale:
         """Divide gradients by the scale: before they are clipped or measured."""
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         if self.enabled and gradients:
-            torch._foreach_mul_(gradients, self.scale.reciprocal())
+            multiply_each(gradients, self.scale.reciprocal())
 
     def step(self, optimizer: torch.optim.Optimizer, norm: Tensor) -> Tensor:
         """Step the optimizer if the gradients are finite, and adapt the scale.

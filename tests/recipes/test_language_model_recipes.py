@@ -51,7 +51,7 @@ def test_the_test_set_is_evaluated_by_perplexity(run):
     scores = json.loads((run / "scores.json").read_text())["test"]
     assert "target side" in scores["corpus"]
     assert 1 < scores["perplexity"]["per_piece"] < scores["perplexity"]["per_word"]
-    assert scores["perplexity"]["sentences"] == 20
+    assert scores["perplexity"]["sentences"] == 8
 
 
 def test_the_vocabulary_excludes_the_source_language(run):

@@ -138,6 +138,14 @@ def test_waiting_clients_receive_an_error_when_the_server_stops(caplog):
     assert not caplog.records, "no traceback"
 
 
+@pytest.fixture
+def hurried(monkeypatch):
+    """A server that waits less for what its connections do."""
+    monkeypatch.setattr("seq2seq.serving.server.GRACE_SECONDS", 0.2)
+    monkeypatch.setattr("seq2seq.serving.server.SHUTDOWN_SECONDS", 0.6)
+
+
+@pytest.mark.usefixtures("hurried")
 def test_idle_connections_are_closed_for_new_ones():
     with serving(config=config_with(connections=8)) as client, contextlib.ExitStack() as connections:
         for number in range(40):
@@ -148,6 +156,7 @@ def test_idle_connections_are_closed_for_new_ones():
                 assert client.post("/api/translate", sentences=["Wir."]).status == 200
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_connection_with_a_request_survives_a_crowd(monkeypatch):
     """The event loop is blocked meanwhile, so that all are accepted before anything is read."""
     original, loops = Connection.connection_made, []

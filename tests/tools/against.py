@@ -16,10 +16,9 @@ from typing import Any
 
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.benchmark.machine import Machine
-from seq2seq.benchmark.report import plain
 from seq2seq.errors import ConfigError, RunError
 from seq2seq.report.aligned import aligned
-from seq2seq.settings import Settings, setting
+from seq2seq.settings import Settings, plain_value, setting
 from seq2seq.system.workers import last_line
 from tests.tools.settings import run_tool
 
@@ -160,7 +159,7 @@ def measure(against: AgainstConfig, config: BenchmarkConfig, machine: Machine) -
     own = against.own or own_command(sys.argv[1:], Path(config.output).expanduser())
     rounds = list(run_against(against, own))
     medians = ratio_of_medians(rounds, against.lower_is_better)
-    return {"rounds": plain(rounds), "ratio_of_medians": medians}, against_table(rounds, medians)
+    return {"rounds": plain_value(rounds), "ratio_of_medians": medians}, against_table(rounds, medians)
 
 
 def main() -> None:

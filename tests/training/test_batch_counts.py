@@ -20,7 +20,7 @@ from seq2seq.training.interrupt import Interrupted
 from seq2seq.training.trainer import Trainer
 
 SETTINGS = [*TINY, "training.updates=20", "training.validate_every=4", "training.log_every=1"]
-SETTINGS += ["training.precision=float32", "tokenizer=bpe", "batch.tokens=150"]
+SETTINGS += ["training.precision=float32", "tokenizer=bpe", "batch.tokens=150", "data.builtin.validation_size=2"]
 
 
 @st.composite
