@@ -198,6 +198,7 @@ def test_gpu_tests_are_collected_when_they_run_alone():
     assert "test_float16_has_the_loss_of_float32" in completed.stdout
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
 def test_make_gpu_without_a_gpu_prints_what_to_do(tmp_path):
     words = ["make", "gpu", f"PYTHON={sys.executable}", f"GPU_OUTPUT={tmp_path / 'gpu'}"]

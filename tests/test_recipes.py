@@ -410,6 +410,7 @@ MINIATURE = [
 ]
 
 
+@pytest.mark.ci
 def test_benchmark_measures_training_and_translation_without_a_run(recipe, tmp_path):
     outcome = recipe("benchmark", f"output={tmp_path}", *SMALL, *MINIATURE)
     assert outcome.code == 0, outcome.err

@@ -59,6 +59,7 @@ def test_a_new_process_translates(tiny_run):
     assert fresh.memory_bytes > 1_000_000
 
 
+@pytest.mark.ci
 def test_a_new_process_that_fails_gives_one_line(tmp_path):
     with pytest.raises(RunError, match="not a run folder") as error:
         measure_fresh((tmp_path, "cpu", "float32", False), ["We work."], 1)

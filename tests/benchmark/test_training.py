@@ -54,6 +54,7 @@ def test_each_part_has_its_own_floor():
     assert [(row.part, row.share, row.floor) for row in rows] == [("encoder", 0.75, 1.0), ("other", 0.25, 0.0)]
 
 
+@pytest.mark.ci
 def test_every_precision_that_runs_is_measured_from_the_same_weights(tmp_path, workload):
     before = {name: tensor.clone() for name, tensor in workload.network.state_dict().items()}
     result = list(measure_precisions(small_benchmark(tmp_path), workload, SLOW_MACHINE))

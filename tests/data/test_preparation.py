@@ -194,6 +194,7 @@ preparation.encode_corpus(corpus, load_tokenizers(folder), folder / "train", Non
 """
 
 
+@pytest.mark.ci
 @pytest.mark.usefixtures("small")
 def test_preprocessing_resumes_after_a_killed_program(tokenizers: Tokenizers, tmp_path: Path) -> None:
     save_tokenizers(tokenizers, tmp_path)

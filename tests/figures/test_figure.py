@@ -15,6 +15,7 @@ PAIRS = [
 ]
 
 
+@pytest.mark.ci
 @pytest.mark.parametrize("figure", Figure)
 def test_a_figure_is_measured_drawn_and_tabulated(tiny_run, tmp_path, figure):
     first, second = system(tiny_run, tmp_path / "one"), system(tiny_run, tmp_path / "other", {})

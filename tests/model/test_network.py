@@ -319,6 +319,7 @@ def test_an_invalid_config_has_no_meta_network():
         meta_network(ModelConfig(embedding_size=2**62), 9, 9, joint=True)
 
 
+@pytest.mark.ci
 def test_building_a_meta_network_loads_no_compiler():
     program = (
         "import sys; from seq2seq.model import ModelConfig; from seq2seq.model.network import meta_network; "

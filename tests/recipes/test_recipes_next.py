@@ -28,6 +28,7 @@ def run_next(out: str, *more: str) -> str:
     return done.stdout
 
 
+@pytest.mark.ci
 def test_after_training_a_sentence_of_the_test_set_is_translated(recipe, own, tmp_path):
     outcome = recipe("train", f"run='{tmp_path}/a run/tiny'", *TINY, "training.updates=2", "training.validate_every=2")
     assert outcome.code == 0, outcome.err

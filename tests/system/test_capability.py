@@ -178,10 +178,12 @@ def reported_by_a_process(settings: dict[str, str], before: str = "") -> str:
     return " ".join(completed.stdout.split())
 
 
+@pytest.mark.ci
 def test_a_small_processor_trains_in_float32_and_has_two_digit_integer_products():
     assert reported_by_a_process(SMALL) == f"False False {FbgemmKernel.__name__} float32"
 
 
+@pytest.mark.ci
 def test_without_onednn_there_are_integer_products():
     """As on other architectures: neither oneDNN nor FBGEMM."""
     result = reported_by_a_process(

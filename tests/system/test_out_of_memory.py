@@ -209,6 +209,7 @@ print(halve_if_out_of_memory(lambda: len(torch.ones(100 << 20)), lambda: 2 * len
 """
 
 
+@pytest.mark.ci
 @pytest.mark.skipif(sys.platform != "linux", reason="where memory can be limited")
 def test_errors_of_a_real_memory_limit_are_recognized():
     completed = subprocess.run([sys.executable, "-c", STARVED], capture_output=True, text=True, check=False)

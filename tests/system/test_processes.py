@@ -74,6 +74,7 @@ def collective_operations(folder: Path) -> dict[str, object]:
     return result
 
 
+@pytest.mark.ci
 def test_collective_operations_of_two_processes(tmp_path):
     ended = together(tmp_path, collective_operations, tmp_path)
     first, second = results(ended)

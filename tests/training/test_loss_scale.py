@@ -284,6 +284,7 @@ def shared_run(folder: Path) -> dict[str, torch.Tensor]:
     return {**weights(network), "scale": one.step.loss_scale.scale}
 
 
+@pytest.mark.ci
 def test_all_processes_skip_the_same_update(tmp_path):
     first, second = results(together(tmp_path / "out", shared_run, tmp_path / "run"))
     assert same(first, second)

@@ -157,6 +157,7 @@ def vanish(folder: Path, last: StreamPosition) -> None:
     run(folder, 10, 1, before)
 
 
+@pytest.mark.ci
 def test_a_lost_process_ends_the_run_which_resumes_with_fewer(tmp_path):
     expected = run(tmp_path / "whole", 10, 2)
     first, second = together(tmp_path / "out", vanish, tmp_path / "run", StreamPosition(1, 6))
@@ -179,6 +180,7 @@ def terminated(folder: Path) -> tuple[str, int]:
     return str(raised.value), raised.value.exit_code
 
 
+@pytest.mark.ci
 def test_a_signal_to_one_process_stops_all_after_the_same_update(tmp_path):
     stopped = results(together(tmp_path / "out", terminated, tmp_path / "run"))
     message = "stopped at update 3 and saved; rerun the same command to resume"
