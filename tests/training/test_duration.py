@@ -107,9 +107,10 @@ def weights_of(folder):
     return load_weights(folder / "model.safetensors")
 
 
-def test_a_timed_run_that_resumes_has_the_bits_of_its_number_of_updates(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["time", "time_limit"])  # experiment=auto chooses the limit
+def test_a_timed_run_that_resumes_has_the_bits_of_its_number_of_updates(tmp_path, monkeypatch, name):
     measured(monkeypatch, update=5.0)
-    arguments = [*SETTINGS, "training.updates=40", "training.validate_every=20", "training.time=1m"]
+    arguments = [*SETTINGS, "training.updates=40", "training.validate_every=20", f"training.{name}=1m"]
     config = compose_train(overrides=arguments)
 
     def crash(validation):
@@ -120,8 +121,8 @@ def test_a_timed_run_that_resumes_has_the_bits_of_its_number_of_updates(tmp_path
     measured(monkeypatch, update=1e-3)  # the machine is faster now
     train(config, tmp_path / "timed")
     training = settings_of(tmp_path / "timed")["training"]
-    assert (training["updates"], training["validate_every"], training["time"]) == (12, 6, "1m")
-    overrides = [f"run={tmp_path / 'plain'}", "training.time=null"]
+    assert (training["updates"], training["validate_every"], training[name]) == (12, 6, "1m")
+    overrides = [f"run={tmp_path / 'plain'}", f"training.{name}=null"]
     plain = compose_train(str(tmp_path / "timed/config.yaml"), overrides)
     assert plain.training.updates == 12
     train(plain)

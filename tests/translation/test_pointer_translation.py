@@ -45,6 +45,8 @@ def other_tokenizer():
         SearchConfig(beam_size=4, n_best=4, method=Method.diverse_beam),
         SearchConfig(n_best=3, method=Method.sampling),
         SearchConfig(beam_size=3, no_repeat_ngram=2),
+        SearchConfig(beam_size=3, repetition_penalty=1.3),
+        SearchConfig(samples=4, method=Method.minimum_bayes_risk),
     ],
 )
 def test_every_search_finds_translations_with_the_scores_of_forced_decoding(run, search):
