@@ -14,7 +14,7 @@ from pathlib import Path
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import RowFile
-from seq2seq.corpora.table_columns import TITLE_ROWS, columns_note, header_row, pair_columns, pair_titles
+from seq2seq.corpora.table_columns import columns_note, pair_columns, pair_titles
 from seq2seq.corpora.table_form import (
     SAMPLE,
     Form,
@@ -25,6 +25,7 @@ from seq2seq.corpora.table_form import (
     rows_or_errors,
     separator_and_width,
 )
+from seq2seq.corpora.table_titles import TITLE_ROWS, header_row
 from seq2seq.errors import DataError, counted, program
 
 log = logging.getLogger("seq2seq")

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from seq2seq.corpora.table_columns import header_columns
+from seq2seq.corpora.table_titles import header_columns
 from seq2seq.doctor.arrays import PairArrays, PairStatistics, SentenceArray
 from seq2seq.doctor.findings import Finding
 from seq2seq.doctor.quotes import DOUBLED, QUOTED, UNQUOTED

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from seq2seq.corpora.corpus import Corpus, Pair
 from seq2seq.corpora.documents.table import TableDocument
 from seq2seq.corpora.table import TableFile
-from seq2seq.corpora.table_columns import header_columns
+from seq2seq.corpora.table_titles import header_columns
 from seq2seq.doctor.reading import read_blocks
 from seq2seq.errors import DataError, program
 

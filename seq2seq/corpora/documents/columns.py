@@ -9,14 +9,8 @@ from typing import NamedTuple
 from seq2seq.corpora.columns import matching_name, no_column
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.documents.document import Document
-from seq2seq.corpora.table_columns import (
-    header_columns,
-    header_row,
-    named_columns,
-    require_decision,
-    same_column,
-    texts_in_order,
-)
+from seq2seq.corpora.table_columns import require_decision, same_column
+from seq2seq.corpora.table_titles import header_columns, header_row, named_columns, texts_in_order
 from seq2seq.errors import DataError, counted
 
 
