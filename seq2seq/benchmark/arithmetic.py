@@ -115,7 +115,7 @@ def encoder_operations(config: ModelConfig) -> int:
 
 def bridge_operations(config: ModelConfig) -> int:
     """Projections of the bridge, per sentence."""
-    if config.encoder.layers == 0 or config.bridge in (BridgeKind.copy, BridgeKind.zero):
+    if config.is_language_model or config.bridge in (BridgeKind.copy, BridgeKind.zero):
         return 0
     layers = config.bridged_layers[:1] if config.bridge_shared else config.bridged_layers
     summaries = [config.summary_width(layer) for layer in layers]
@@ -162,7 +162,7 @@ def attention_operations(config: ModelConfig) -> tuple[int, int, int]:
 def weights(config: ModelConfig, source_vocabulary: int, target_vocabulary: int) -> dict[str, float]:
     """Number of weights of each part, without biases. A tied matrix counts once, in the output layer."""
     per = forward_operations(config, target_vocabulary)
-    source = source_vocabulary if config.encoder.layers > 0 else 0
+    source = 0 if config.is_language_model else source_vocabulary
     tables = {Tying.none: source + target_vocabulary, Tying.output: source, Tying.all: 0}
     vectors = (config.attention is AttentionKind.additive) + config.coverage  # scoring vectors
     return {

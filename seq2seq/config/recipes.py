@@ -55,7 +55,7 @@ class TrainConfig:
     @property
     def translates(self) -> bool:
         """Whether the model is a translator; without an encoder it is a language model."""
-        return self.model.encoder.layers > 0
+        return not self.model.is_language_model
 
     def text(self) -> tuple[DataConfig, TokenizerConfig]:
         """Settings of the text and its tokenizers; a language model uses only the target side."""

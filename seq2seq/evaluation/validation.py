@@ -87,7 +87,7 @@ class Validator:
     def __call__(self, network: Network, update: int) -> Validation:
         """Validate a network in evaluation mode after ``update`` updates."""
         device = next(network.parameters()).device
-        if network.config.encoder.layers == 0:
+        if network.config.is_language_model:
             return Validation(update, self._loss(network, device), None)
         member = Member.prepare(network, self.tokenizers, device, placeholders=self.placeholders)
         translator = Translator([member], self.search)

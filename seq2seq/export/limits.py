@@ -25,7 +25,7 @@ def check_exportable(model: ModelConfig, search: SearchConfig) -> None:
     Raises:
         ConfigError: they cannot; the message names the setting.
     """
-    if model.encoder.layers == 0:
+    if model.is_language_model:
         raise ConfigError("model.encoder.layers=0 is a language model, and only translators are exported")
     for name in sorted(architecture(model).keys() - MODEL):
         raise ConfigError(f"model.{name} is not exported: the engines without PyTorch do not compute it")

@@ -48,7 +48,7 @@ def write_graphs(config: ModelConfig, folder: Path, copies: Sequence[int] | None
     Raises:
         ConfigError: the network is a language model.
     """
-    if config.encoder.layers == 0:
+    if config.is_language_model:
         raise ConfigError("model.encoder.layers=0 is a language model, which has no ONNX form: export a translator")
     tensors = stored_tensors(folder / WEIGHTS)
     save(encoder_graph(config, tensors, copies), folder / ENCODER_GRAPH)

@@ -110,7 +110,7 @@ class Member:
     @property
     def is_language_model(self) -> bool:
         """Whether it has no encoder."""
-        return self.network.config.encoder.layers == 0
+        return self.network.config.is_language_model
 
     def sources(self, encoded: Sequence[Sequence[int]]) -> SourceBatch:
         """A batch of sentences that this member's source tokenizer has encoded, without BOS and EOS."""

@@ -156,7 +156,7 @@ def context_bounded(config: ModelConfig) -> bool:
 
 def start_bounded(config: ModelConfig) -> bool:
     """Whether the decoder's initial hidden state lies in [-1, 1]."""
-    if config.encoder.layers == 0:
+    if config.is_language_model:
         return True
     if config.bridge is BridgeKind.copy:
         return config.encoder.cell.traits.bounded

@@ -176,6 +176,11 @@ class ModelConfig(Settings):
             return None
         return decoder.size + context + embedding, self.feature_size * (2 if maxout else 1)
 
+    @property
+    def is_language_model(self) -> bool:
+        """Whether there is no encoder."""
+        return self.encoder.layers == 0
+
     def check(self) -> None:
         """Check that settings agree with each other.
 
@@ -185,11 +190,11 @@ class ModelConfig(Settings):
         self._check_cells()
         self._check_depths()
         self._check_readout()
-        if self.encoder.layers == 0 and self.copy is not CopyKind.none:
+        if self.is_language_model and self.copy is not CopyKind.none:
             raise ConfigError(
                 "model.encoder.layers=0 is a language model, which has no source to copy: set model.copy=none"
             )
-        if self.encoder.layers > 0:
+        if not self.is_language_model:
             self._check_residuals()
             self._check_bridge()
         if self.attention is AttentionKind.none:
@@ -269,7 +274,7 @@ class ModelConfig(Settings):
         for name, is_changed in changed.items():
             if is_changed:
                 raise ConfigError(f"{name} needs attention: set model.attention=additive, or leave it out")
-        if self.encoder.layers == 0 and self.decoder.feed_context:
+        if self.is_language_model and self.decoder.feed_context:
             raise ConfigError(
                 "model.encoder.layers=0 is a language model, which has no context vector: "
                 "set model.decoder.feed_context=false"
@@ -277,7 +282,7 @@ class ModelConfig(Settings):
 
     def _check_attention(self) -> None:
         width, heads = self.encoder.width, self.attention_heads
-        if self.encoder.layers == 0:
+        if self.is_language_model:
             raise ConfigError(
                 "model.encoder.layers=0 is a language model, which has no source: set model.attention=none"
             )

@@ -51,7 +51,7 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         config.check()
-        has_encoder = config.encoder.layers > 0
+        has_encoder = not config.is_language_model
         if config.tying is Tying.all and has_encoder and not joint:
             raise ConfigError("model.tying=all shares one vocabulary: set tokenizer.joint=true or model.tying=output")
         self.config = config

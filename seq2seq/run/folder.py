@@ -177,7 +177,7 @@ class RunFolder:
         Raises:
             RunError: the model settings are not usable.
         """
-        return self.section("model", ModelConfig).encoder.layers == 0
+        return self.section("model", ModelConfig).is_language_model
 
     @property
     def source_language(self) -> str:

@@ -373,7 +373,7 @@ class EmbeddingsConfig:
         files = self.files()
         if self.freeze:
             self._check_freeze(model)
-        if "source" in files and not model.encoder.layers:
+        if "source" in files and model.is_language_model:
             raise ConfigError("embeddings.source needs an encoder: use embeddings.target, or set model.encoder.layers")
         sides = {"source": tokenizer.source_side(), "target": tokenizer.target_side()}
         source, target = tokenizer.source_model, tokenizer.target_model
