@@ -164,15 +164,14 @@ def _of_objectives(config: TrainConfig) -> Iterator[Condition]:
 
 def _of_data(data: DataConfig) -> Iterator[Condition]:
     hub = [f"data.hub.{name}" for name in ("subset", "revision", "streaming")]
-    splits = {"train": data.train, "validation": data.validation, "test": data.test}
-    hub += [f"data.{name}.hub_split" for name, split in splits.items() if split.hub_split is not None]
+    hub += [f"data.{name}.hub_split" for name, split in data.splits.items() if split.hub_split is not None]
     yield Condition(tuple(hub), data.hub.name is None, "without a data set of the hub", "data.hub.name=NAME")
     yield Condition(("data.split", "data.split_seed"), data.file is None, "without data.file", "data.file=FILE")
-    parts = [*splits.values(), *data.more]
+    parts = [*data.splits.values(), *data.more]
     named = data.file is not None or any(part.names_text for part in parts)
     yield Condition(("data.format", "data.encoding"), not named, "without files", "data.file=FILE")
     columns = any(name is not None for name in (data.hub.name, data.file, *(part.file for part in parts)))
-    for name, split in splits.items():
+    for name, split in data.splits.items():
         own = (f"data.{name}.source_column", f"data.{name}.target_column")
         yield Condition(own, split.file is None, "without a file with both sides", f"data.{name}.file=FILE")
     yield Condition(

@@ -55,8 +55,7 @@ def check_text_is_named(data: DataConfig) -> None:
     Raises:
         ConfigError: they do not, so that training would read the built-in corpus.
     """
-    parts = data.train, data.validation, data.test
-    if data.file is None and data.hub.name is None and not any(part.names_text for part in parts):
+    if data.file is None and data.hub.name is None and not any(part.names_text for part in data.splits.values()):
         raise ConfigError(
             "data=files names no text: set data.file=FILE, or data.train.file=FILE and so on, or data=builtin for the "
             "built-in corpus"

@@ -99,9 +99,8 @@ class BuiltinConfig:
         """
         if split not in list(Split):
             raise ConfigError(f"the built-in corpus has no split {split!r}: set one of {', '.join(Split)}")
-        return {Split.train: self.train_size, Split.validation: self.validation_size, Split.test: self.test_size}[
-            Split(split)
-        ]
+        size: int = getattr(self, f"{split}_size")
+        return size
 
 
 @dataclass(kw_only=True)
@@ -153,6 +152,11 @@ class DataConfig:
         None, "folder of encoded corpora and vocabularies that runs share; null: prepared, beside the run folder"
     )
     workers: int | None = setting(None, "processes that encode text; null: one per core", at_least=1)
+
+    @property
+    def splits(self) -> dict[Split, SplitConfig]:
+        """The settings of each split."""
+        return {Split.train: self.train, Split.validation: self.validation, Split.test: self.test}
 
     def cache_folder(self, run: Path) -> Path:
         """The folder of encoded corpora and vocabularies for a run folder."""

@@ -101,7 +101,7 @@ def named_corpora(config: DataConfig) -> dict[str, Corpus]:
 
 def names_corpus(config: DataConfig, split: Split) -> bool:
     """Whether the settings name text for a split: files, a hub data set, or a changed built-in corpus."""
-    files = config.file is not None or _split_config(config, split).names_text
+    files = config.file is not None or config.splits[split].names_text
     return files or config.hub.name is not None or config.builtin != BuiltinConfig()
 
 
@@ -158,7 +158,7 @@ def read_split(config: DataConfig, split: Split) -> Corpus | None:
 
 
 def _untagged(config: DataConfig, split: Split) -> Corpus | None:
-    part = _split_config(config, split)
+    part = config.splits[split]
     if config.file is not None:
         return split_file(config).part(split)
     if part.names_text:
@@ -212,12 +212,8 @@ def _one_file(part: FilesConfig) -> str:
     )
 
 
-def _split_config(config: DataConfig, split: Split) -> SplitConfig:
-    return {Split.train: config.train, Split.validation: config.validation, Split.test: config.test}[split]
-
-
 def _splits_with_files(config: DataConfig) -> list[Split]:
-    return [split for split in Split if _split_config(config, split).names_text]
+    return [split for split, part in config.splits.items() if part.names_text]
 
 
 def _more(config: DataConfig, more: MoreConfig, name: str) -> Corpus:

@@ -91,7 +91,7 @@ def record_files(config: Any, folder: Path, corpora: Iterable[Corpus | None]) ->
 
 def _settings(data: DataConfig) -> Iterator[tuple[str, Any, str]]:
     """Each setting of text that may name a file: its dotted path, its section, its name there."""
-    parts: dict[str, FilesConfig] = {f"data.{split}": getattr(data, split) for split in Split}
+    parts: dict[str, FilesConfig] = {f"data.{split}": part for split, part in data.splits.items()}
     parts |= {f"data.more[{number}]": more for number, more in enumerate(data.more)}
     for place, part in parts.items():
         for item in fields(FilesConfig):
