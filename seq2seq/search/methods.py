@@ -48,15 +48,7 @@ def search(
         return [[best] for best in greedy_search(stepper, config)]
     if config.method == Method.beam:
         return _unique_best(beam_search(stepper, _whole_beam(config)), config, identity)
-    return sample(
-        stepper,
-        config,
-        config.rows,
-        config.temperature,
-        top_k=config.top_k,
-        top_p=config.top_p,
-        seeds=seeds or [config.seed] * stepper.sentences,
-    )
+    return sample(stepper, config, seeds or [config.seed] * stepper.sentences)
 
 
 def _whole_beam(config: SearchConfig) -> SearchConfig:

@@ -52,31 +52,19 @@ class DeviceRows(NamedTuple):
 
 
 @torch.no_grad()
-def sample(
-    stepper: Stepper[State],
-    config: SearchConfig,
-    count: int,
-    temperature: float = 1.0,
-    *,
-    top_k: int | None = None,
-    top_p: float = 1.0,
-    seeds: Sequence[int] | None = None,
-) -> list[list[Hypothesis]]:
-    """Draw ``count`` translations of every sentence from p ** (1 / temperature), renormalized at each step.
+def sample(stepper: Stepper[State], config: SearchConfig, seeds: Sequence[int] | None = None) -> list[list[Hypothesis]]:
+    """Draw ``config.rows`` translations of every sentence from p ** (1 / temperature), renormalized at each step.
 
     A sample ends at EOS or at its sentence's maximum length. Its log-probability is the model's, whatever the
     temperature. If the stepper excludes every token, the sample is `NO_HYPOTHESIS`.
 
     Args:
         stepper: the model, bound to the sentences.
-        config: the length limits, the length penalty and the repetition settings.
-        count: samples per sentence.
-        temperature: above 0.
-        top_k: draw from the k most probable tokens only.
-        top_p: draw from the nucleus of this probability only (`truncate`).
+        config: settings of ``search.method=sampling`` or ``minimum_bayes_risk``.
         seeds: one per sentence. A sentence's samples depend on its seed alone, and fewer samples are the first of
             more. None: use torch's global generator.
     """
+    count = config.rows
     hypotheses = [[NO_HYPOTHESIS] * count for _ in range(stepper.sentences)]
     # For each sentence of the batch, its index in `hypotheses` and the sample number that each of its rows holds.
     assignment = [(sentence, list[int | None](range(count))) for sentence in range(stepper.sentences)]
@@ -90,7 +78,7 @@ def sample(
     while assignment:
         log_probability_NV, state = stepper.step(last.token_N, state)
         length = rows.tokens_NT.size(1)
-        token_N = draw_tokens(log_probability_NV, temperature, top_k, top_p, last.uniform(length))
+        token_N = draw_tokens(log_probability_NV, config.temperature, config.top_k, config.top_p, last.uniform(length))
         total_N = last.total_N + log_probability_NV.gather(1, token_N[:, None]).squeeze(1)
         del log_probability_NV  # the largest tensor of a step: free it before the next step
         last = last._replace(token_N=token_N, total_N=total_N)

@@ -14,7 +14,7 @@ from seq2seq.inference.config import InferencePrecision
 from seq2seq.metrics.similarity import Similarity
 from seq2seq.model import Network
 from seq2seq.portable.text import byte_values
-from seq2seq.search import CharacterStepper, Hypothesis, SearchConfig, Stepper, sample
+from seq2seq.search import CharacterStepper, Hypothesis, Method, SearchConfig, Stepper, sample
 from seq2seq.system.device import is_reduced
 from seq2seq.system.precision import Precision
 from seq2seq.tokenizer.token_bytes import non_text_tokens
@@ -33,7 +33,13 @@ class Sampler:
         """Set up sampling and the reward; ``target_language`` is the code that selects BLEU's tokenization."""
         self.tokenizers = tokenizers
         self.risk = risk
-        self.search = SearchConfig(max_length_ratio=risk.max_length_ratio, max_length_offset=risk.max_length_offset)
+        self.search = SearchConfig(
+            method=Method.sampling,
+            n_best=risk.samples,
+            temperature=risk.temperature,
+            max_length_ratio=risk.max_length_ratio,
+            max_length_offset=risk.max_length_offset,
+        )
         self.precision = precision
         self.reward = Similarity(risk.metric, target_language)
         target = tokenizers.target
@@ -59,7 +65,7 @@ class Sampler:
             stepper: Stepper[Any] = NetworkStepper(network, decoder, batch.source_BS, batch.source_lengths_B, BOS, EOS)
             if self.risk.kind is RiskKind.minimum_risk:
                 stepper = CharacterStepper(stepper, self.single_bytes, self.non_text_tokens)
-            return sample(stepper, self.search, self.risk.samples, self.risk.temperature)
+            return sample(stepper, self.search)
 
 
 def _tokens(hypothesis: Hypothesis) -> tuple[int, ...]:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,10 +12,10 @@ from networks import SAMPLES, padded, random_network, random_sentences
 
 from seq2seq.inference import NetworkStepper, PreparedDecoder
 from seq2seq.inference.config import InferencePrecision
-from seq2seq.search import SearchConfig, greedy_search
+from seq2seq.search import Method, SearchConfig, greedy_search
 from seq2seq.search.sampling import draw_tokens, sample, truncate
 
-SHORT = SearchConfig(max_length_ratio=0, max_length_offset=4)
+SHORT = SearchConfig(method=Method.sampling, max_length_ratio=0, max_length_offset=4)
 
 
 def path(one) -> tuple[int, ...]:
@@ -43,7 +44,7 @@ def test_very_low_temperature_draws_only_the_most_probable_token():
 def test_whole_translations_are_drawn_with_their_probabilities():
     stepper = random_stepper(3, [1, 2])
     torch.manual_seed(1)
-    hypotheses = sample(stepper, SHORT, 4000)
+    hypotheses = sample(stepper, replace(SHORT, n_best=4000))
     for sentence in range(2):
         expected = every_path(stepper, sentence, 4)
         counts = dict.fromkeys(expected, 0)
@@ -57,9 +58,11 @@ def test_whole_translations_are_drawn_with_their_probabilities():
 def test_samples_have_the_models_log_probability_and_respect_the_length_limit(temperature):
     lengths = [1, 5, 2]
     stepper = random_stepper(5, lengths)
-    config = SearchConfig(max_length_ratio=1.0, max_length_offset=1, length_penalty=0.5)
+    config = replace(
+        SHORT, n_best=30, temperature=temperature, max_length_ratio=1.0, max_length_offset=1, length_penalty=0.5
+    )
     torch.manual_seed(2)
-    for sentence, samples in enumerate(sample(stepper, config, 30, temperature)):
+    for sentence, samples in enumerate(sample(stepper, config)):
         assert len(samples) == 30
         for hypothesis in samples:
             tokens = path(hypothesis)
@@ -76,13 +79,13 @@ def test_samples_have_the_models_log_probability_and_respect_the_length_limit(te
 def test_unused_rows_leave_the_batch():
     ends, lasts = {0: {EOS: 1.0}}, {0: {A: 1.0}, A: {B: 1.0}, B: {EOS: 1.0}}
     stepper = chain(ends, lasts)
-    hypotheses = sample(stepper, SHORT, 3)
+    hypotheses = sample(stepper, replace(SHORT, n_best=3))
     assert [path(hypothesis) for hypothesis in hypotheses[0]] == [(EOS,)] * 3
     assert [path(hypothesis) for hypothesis in hypotheses[1]] == [(A, B, EOS)] * 3
     assert stepper.rows_stepped == [6, 3, 3]
     split = chain({0: {EOS: 0.5, A: 0.5}, A: {A: 1.0}})
     torch.manual_seed(0)
-    lengths = [len(path(hypothesis)) for hypothesis in sample(split, SHORT, 8)[0]]
+    lengths = [len(path(hypothesis)) for hypothesis in sample(split, replace(SHORT, n_best=8))[0]]
     alive = lengths.count(4)
     assert 0 < alive < 8
     assert split.rows_stepped == [8, alive, alive, alive]
@@ -93,18 +96,22 @@ def test_same_seed_gives_same_samples():
     result = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        result.append([[path(hypothesis) for hypothesis in samples] for samples in sample(stepper, SHORT, 6)])
+        result.append(
+            [[path(hypothesis) for hypothesis in samples] for samples in sample(stepper, replace(SHORT, n_best=6))]
+        )
     assert result[0] == result[1] != result[2]
 
 
 def test_low_temperature_equals_greedy_search():
     stepper = random_stepper(11, [1, 3, 2])
-    for one, best in zip(sample(stepper, SHORT, 2, temperature=0.01), greedy_search(stepper, SHORT), strict=True):
+    for one, best in zip(
+        sample(stepper, replace(SHORT, n_best=2, temperature=0.01)), greedy_search(stepper, SHORT), strict=True
+    ):
         assert {path(each) for each in one} == {path(best)}
 
 
 def test_impossible_sentence_gives_empty_samples():
-    hypotheses = sample(chain({}, {0: {EOS: 1.0}}), SHORT, 2)
+    hypotheses = sample(chain({}, {0: {EOS: 1.0}}), replace(SHORT, n_best=2))
     assert [(hypothesis.tokens, hypothesis.log_probability) for hypothesis in hypotheses[0]] == [([], -math.inf)] * 2
     assert [hypothesis.finished for hypothesis in hypotheses[1]] == [True, True]
 
@@ -116,7 +123,7 @@ def test_network_samples_have_the_networks_log_probability(model):
     decoder = PreparedDecoder(network, InferencePrecision.float32)
     stepper = NetworkStepper(network, decoder, source_BS, lengths_B, NETWORK_BOS, NETWORK_EOS)
     torch.manual_seed(4)
-    for sentence, samples in enumerate(sample(stepper, SHORT, 5)):
+    for sentence, samples in enumerate(sample(stepper, replace(SHORT, n_best=5))):
         for hypothesis in samples:
             tokens = [*hypothesis.tokens, *([NETWORK_EOS] if hypothesis.finished else [])]
             target = torch.tensor([[NETWORK_BOS, *tokens[:-1]]])
