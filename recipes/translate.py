@@ -74,7 +74,7 @@ def report_problems(counts: "OutputCounts", skipped: list[int]) -> None:
         print(report, file=sys.stderr)
 
 
-def translate_document(
+def fill_document(
     config: TranslateConfig, translator: "Translator", search: "SearchConfig", document: "Document"
 ) -> None:
     """Write a copy of a table, workbook, PO, XLIFF or TMX file with translations."""
@@ -120,7 +120,7 @@ def main(config: TranslateConfig) -> None:
     search = config.search_config(translator.search)
     languages = translator.members[0].source_language, translator.members[0].target_language
     if (document := open_input(config, *languages)) is not None:
-        translate_document(config, translator, search, document)
+        fill_document(config, translator, search, document)
         return
     if search.n_best > 1 and not config.json:
         one = f"one translation per line, though the run has search.n_best={search.n_best}"

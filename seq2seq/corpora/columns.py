@@ -261,11 +261,13 @@ def _parquet_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, UnicodeDecodeError) as error:  # UnicodeDecodeError: column names
-        raise DataError(f"{path} is not a readable Parquet file ({one_line(error)}): write or fetch it again") from None
+        raise DataError(
+            f"{path} is not a readable Parquet file ({short_reason(error)}): write or fetch it again"
+        ) from None
     except OSError as error:
         raise unreadable(path, error) from None
 
 
-def one_line(error: Exception) -> str:
+def short_reason(error: Exception) -> str:
     """The first two lines of an error on one line; further lines are examples and traces."""
     return " ".join(" ".join(str(error).splitlines()[:2]).split()).rstrip(".") or type(error).__name__

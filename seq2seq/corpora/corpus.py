@@ -246,7 +246,7 @@ class MappedCorpus(Corpus):
         return map(self.map_pair, self.corpus.pairs_after(count, state))
 
 
-def with_progress(pairs: Iterator[Pair], label: str, total: int | None, done: int = 0) -> Iterator[Pair]:
+def pairs_with_progress(pairs: Iterator[Pair], label: str, total: int | None, done: int = 0) -> Iterator[Pair]:
     """Yield the same pairs and show a progress bar on stderr: pairs read, pairs per second, remaining time.
 
     If stderr is not a terminal, the bar is updated every 15 seconds, and readings that take less show nothing.

@@ -8,7 +8,7 @@ from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from seq2seq.corpora.columns import ROWS, column_pairs, find_columns, one_line
+from seq2seq.corpora.columns import ROWS, column_pairs, find_columns, short_reason
 from seq2seq.corpora.corpus import Corpus, Pair, PairSample
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.files import require_pairs
@@ -121,7 +121,7 @@ class HubStream(Corpus):
                     batch = next(batches, None)
             except Exception as error:  # many types, as in `loading`
                 raise RunError(
-                    f"{self.name} cannot be read beyond row {number * ROWS:,}: {one_line(error)}; check the "
+                    f"{self.name} cannot be read beyond row {number * ROWS:,}: {short_reason(error)}; check the "
                     "connection, and start the same command again: what was encoded is kept"
                 ) from None
             if batch is None:
@@ -156,9 +156,9 @@ def loading(location: HubSplit) -> Iterator[tuple[Any, str]]:
         raise
     except (datasets.exceptions.DatasetNotFoundError, FileNotFoundError, ConnectionError) as error:
         advice = "check data.hub.name and the connection, or name a file with data.file=FILE"
-        message = one_line(error)
+        message = short_reason(error)
     except Exception as error:  # readers and the network raise many types
-        message = one_line(error)
+        message = short_reason(error)
         lower = message.lower()
         advice = "check data.hub.name, data.hub.subset and data.hub.revision"
         if "bad split" in lower and "[" in location.split:

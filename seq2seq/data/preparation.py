@@ -10,7 +10,7 @@ from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
-from seq2seq.corpora.corpus import Corpus, with_progress
+from seq2seq.corpora.corpus import Corpus, pairs_with_progress
 from seq2seq.corpora.filters import FilterConfig, Filters
 from seq2seq.data.encoding import encoded_chunks
 from seq2seq.data.shards import Shard, read_shard, shard_path, write_shard
@@ -118,7 +118,7 @@ def _encode(
     for shard in done:
         total.count(shard.pairs, shard.dropped)
     read = sum(shard.read for shard in done)
-    pairs = with_progress(
+    pairs = pairs_with_progress(
         corpus.pairs_after(read, state), f"encoding {corpus.name}", corpus.expected_pairs(), done=read
     )
     with closing(encoded_chunks(pairs, tokenizers, filters, total.monolingual, processes)) as chunks:

@@ -48,7 +48,7 @@ CORRELATION_SEGMENT, CORRELATION_SEGMENTS = 128, 200
 Floats = npt.NDArray[np.float32]
 
 
-class Segment(NamedTuple):
+class LagSegment(NamedTuple):
     """Consecutive pairs with the same lag."""
 
     start: int
@@ -153,20 +153,20 @@ def find_drift(data: PairStatistics, texts: Sequence[Pair] | None = None) -> lis
 def fitted_words(texts: Sequence[Pair], lengths: LengthModel) -> LexicalModel:
     """The words of a corpus, mapped with the alignment that the lengths suggest, or with one shift of all lines."""
     words = LexicalModel(*zip(*texts, strict=True))
-    guess = [Segment(0, len(texts), 0)]
+    guess = [LagSegment(0, len(texts), 0)]
     if lengths.correlation >= MIN_CORRELATION:
         guess = likeliest_segments(lengths, len(texts), lengths.lags)
     best = guess, words.fit(_partners(guess, len(texts)))
     for lag in (0, *NEAR_LAGS):
         if best[1] >= MIN_EVIDENCE:
             break
-        trial = [Segment(0, len(texts), lag)]
+        trial = [LagSegment(0, len(texts), lag)]
         best = max(best, (trial, words.fit(_partners(trial, len(texts)))), key=lambda item: item[1])
     words.fit(_partners(best[0], len(texts)))
     return words
 
 
-def best_segments(lengths: LengthModel, words: LexicalModel | None, lags: list[int]) -> list[Segment]:
+def best_segments(lengths: LengthModel, words: LexicalModel | None, lags: list[int]) -> list[LagSegment]:
     """The most likely segments by lengths and words; the words are mapped again after a first round."""
     count = len(lengths.source)
     if words is None or words.evidence < MIN_EVIDENCE:
@@ -176,7 +176,7 @@ def best_segments(lengths: LengthModel, words: LexicalModel | None, lags: list[i
     return likeliest_segments(both, count, lags)
 
 
-def _partners(segments: list[Segment], count: int) -> npt.NDArray[np.int64]:
+def _partners(segments: list[LagSegment], count: int) -> npt.NDArray[np.int64]:
     """The target line of each source line, [count]; -1: none."""
     partners = np.full(count, -1)
     for start, stop, lag in segments:
@@ -185,7 +185,7 @@ def _partners(segments: list[Segment], count: int) -> npt.NDArray[np.int64]:
     return np.where(partners < count, partners, -1)
 
 
-def _confirmed(segment: Segment, words: LexicalModel) -> bool:
+def _confirmed(segment: LagSegment, words: LexicalModel) -> bool:
     """Whether the words of a segment fit its lag much better than no shift."""
     start, stop, lag = segment
     if lag is None or words.evidence < MIN_EVIDENCE:
@@ -194,7 +194,7 @@ def _confirmed(segment: Segment, words: LexicalModel) -> bool:
     return float(gains.sum()) > CONFIRMED and float(words.gain(lag, start, stop).sum()) > 0
 
 
-def _fits(segment: Segment, lengths: LengthModel, words: LexicalModel | None) -> bool:
+def _fits(segment: LagSegment, lengths: LengthModel, words: LexicalModel | None) -> bool:
     """Whether the lines of a segment without a lag fit each other better than lines of other lags, by lengths or words.
 
     In another dialect, spelling or length than the rest of the corpus, all gains are low, but they differ.
@@ -209,7 +209,7 @@ def _fits(segment: Segment, lengths: LengthModel, words: LexicalModel | None) ->
     return False
 
 
-def _finding(reason: Reason, segments: list[Segment]) -> Finding:
+def _finding(reason: Reason, segments: list[LagSegment]) -> Finding:
     rows = [np.arange(start, stop) for start, stop, _ in segments]
     partners = [
         np.full(len(lines), -1) if segment.lag is None else lines + segment.lag
@@ -219,7 +219,7 @@ def _finding(reason: Reason, segments: list[Segment]) -> Finding:
     return Finding(reason, np.concatenate(rows), "", np.concatenate(partners), note=note)
 
 
-def likeliest_segments(evidence: LagModel, count: int, tried: list[int]) -> list[Segment]:
+def likeliest_segments(evidence: LagModel, count: int, tried: list[int]) -> list[LagSegment]:
     """Return the most likely segments of ``count`` lines, in order and without gaps, with the lags that are tried."""
     lags = [*tried, None]
     windows = count // WINDOW
@@ -235,7 +235,9 @@ def likeliest_segments(evidence: LagModel, count: int, tried: list[int]) -> list
     cuts.append(count)
     path_lags = (lags[path[edge]] for edge in edges[:-1])
     return [
-        Segment(start, stop, lag) for (start, stop), lag in zip(pairwise(cuts), path_lags, strict=True) if start < stop
+        LagSegment(start, stop, lag)
+        for (start, stop), lag in zip(pairwise(cuts), path_lags, strict=True)
+        if start < stop
     ]
 
 

@@ -44,7 +44,7 @@ from seq2seq.training.warm_start import (
     load_start_weights,
     transfer_start_weights,
 )
-from seq2seq.translation.risk_sampler import Sampler
+from seq2seq.translation.risk_sampler import RewardedSampler
 from seq2seq.translation.types import Translation
 
 log = logging.getLogger("seq2seq")
@@ -159,7 +159,7 @@ def _objective(config: TrainConfig, tokenizers: Tokenizers, precision: Precision
         config.scheduled_sampling,
         config.risk,
         config.training,
-        Sampler(tokenizers, config.risk, precision, config.data.target_language),
+        RewardedSampler(tokenizers, config.risk, precision, config.data.target_language),
         non_text_tokens(tokenizers.target),
         links,
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import sentencepiece
 
-from seq2seq.corpora.corpus import Corpus, Pair, with_progress
+from seq2seq.corpora.corpus import Corpus, Pair, pairs_with_progress
 from seq2seq.errors import ConfigError, DataError
 from seq2seq.system.hub import local_folder
 from seq2seq.system.lock import locked
@@ -216,7 +216,7 @@ def _labels(corpus: Corpus) -> tuple[str, str]:
 def _pairs(corpus: Corpus, size: int) -> Iterator[Pair]:
     """The pairs to train on, read lazily, with a progress bar."""
     sample = corpus.vocabulary_sample(size)
-    return with_progress(sample.pairs, f"reading {corpus.name}", sample.expected)
+    return pairs_with_progress(sample.pairs, f"reading {corpus.name}", sample.expected)
 
 
 def _load_or_train(

@@ -47,7 +47,7 @@ class Validation(NamedTuple):
 
 
 @dataclass
-class Window:
+class RunningSums:
     """Sums since the last record in metrics.jsonl, and values of the last update."""
 
     cross_entropy: float = 0.0
@@ -82,7 +82,7 @@ class Progress:
     update: int = 0
     place: StreamPosition = StreamPosition(0, 0)
     validations: list[Validation] = field(default_factory=list)
-    window: Window = field(default_factory=Window)
+    window: RunningSums = field(default_factory=RunningSums)
     settled: int = 0
     """The update after which the final weights were last selected; 0: not yet."""
     model: list[int] = field(default_factory=list)
@@ -198,7 +198,7 @@ class Progress:
             ValueError, LookupError, TypeError, AttributeError: the values are not from `as_dict`.
         """
         validations = [Validation(*item) for item in values["validations"]]
-        window = Window(**values["window"])
+        window = RunningSums(**values["window"])
         average = None if values.get("average") is None else Validation(*values["average"])
         counts = [(update, count) for update, count in values.get("batches_per_update", [])]
         newer = values.get("model", []), average, values.get("records", []), counts  # older versions lack these

@@ -32,7 +32,7 @@ from seq2seq.training.loss_scale import LossScale
 from seq2seq.training.moving_average import MovingAverage
 from seq2seq.training.optimizer import OptimizerConfig
 from seq2seq.training.optimizer_state import load_state, optimizer_of, tables_of
-from seq2seq.training.progress import Progress, Validation, Window
+from seq2seq.training.progress import Progress, RunningSums, Validation
 from seq2seq.training.progress_bar import ProgressBar
 from seq2seq.training.samples import Sample
 from seq2seq.training.schedule import ScheduleConfig
@@ -202,7 +202,7 @@ class Trainer:
         bar.show(window.loss, learning_rate, window.speed)
         if progress.update % self.config.log_every == 0:
             self._record(log)
-            progress.window = Window()
+            progress.window = RunningSums()
 
     def _record(self, log: MetricsLog) -> None:
         progress = self.progress

@@ -75,7 +75,7 @@ def search_options(
     return options
 
 
-class Candidate(NamedTuple):
+class RankedHypothesis(NamedTuple):
     """A hypothesis and, for minimum Bayes risk, its utility."""
 
     hypothesis: Hypothesis
@@ -165,7 +165,7 @@ def translate_batch(
     return translations
 
 
-def copied(members: Members, found: Translation, candidate: Candidate, copy: Copy) -> str:
+def copied(members: Members, found: Translation, candidate: RankedHypothesis, copy: Copy) -> str:
     """The text with words copied from the source, while symbols stand for placeholders, which may contain spaces."""
     source, text = members.protected(found.source, found.source), decode(members, candidate.hypothesis)
     text = copy_from_source(replace(found, source=source, text=text), copy)
@@ -186,7 +186,7 @@ def sentence_seed(seed: int, text: str) -> int:
 
 
 def translation(
-    members: Members, text: str, source: Sequence[int], candidate: Candidate, attention: Tensor | None = None
+    members: Members, text: str, source: Sequence[int], candidate: RankedHypothesis, attention: Tensor | None = None
 ) -> Translation:
     """Build a translation of ``text`` from a candidate and the source tokens of the first member."""
     hypothesis, first = candidate.hypothesis, members.translators[0]
@@ -215,14 +215,14 @@ def decode(members: Members, hypothesis: Hypothesis) -> str:
     return members.target.decode(tokens if hypothesis.finished else complete_characters(tokens, members.single_bytes))
 
 
-def rank(members: Members, hypotheses: list[Hypothesis], config: SearchConfig) -> list[Candidate]:
+def rank(members: Members, hypotheses: list[Hypothesis], config: SearchConfig) -> list[RankedHypothesis]:
     """Return the candidates, best first: by utility for minimum Bayes risk, else in the given order.
 
     For minimum Bayes risk, hypotheses of equal text are represented by the best: finished before unfinished, then by
     score.
     """
     if config.method != Method.minimum_bayes_risk:
-        return [Candidate(each) for each in hypotheses]
+        return [RankedHypothesis(each) for each in hypotheses]
     if members.on_step is not None:  # comparing the samples takes as long as search steps do
         members.on_step()
     best: dict[str, Hypothesis] = {}
@@ -233,7 +233,7 @@ def rank(members: Members, hypotheses: list[Hypothesis], config: SearchConfig) -
             best[text] = each
     utilities = expected_utilities(texts, _similarity(str(config.utility), members.target_language))
     ranked = sorted(utilities, key=lambda text: (not best[text].finished, -utilities[text], -best[text].score))
-    return [Candidate(best[text], utilities[text]) for text in ranked[: config.n_best]]
+    return [RankedHypothesis(best[text], utilities[text]) for text in ranked[: config.n_best]]
 
 
 @lru_cache
@@ -241,7 +241,7 @@ def _similarity(metric: str, language: str) -> Similarity:
     return Similarity(metric, language)
 
 
-def _attention(members: Members, sources: list[list[int]], ranked: list[list[Candidate]]) -> list[Tensor] | None:
+def _attention(members: Members, sources: list[list[int]], ranked: list[list[RankedHypothesis]]) -> list[Tensor] | None:
     """Return the weights of every candidate of every sentence in turn; None without attention."""
     pairs = [
         (source, candidate.hypothesis.tokens)

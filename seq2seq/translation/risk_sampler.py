@@ -24,7 +24,7 @@ from seq2seq.training.loss import evaluating
 from seq2seq.training.risk import Candidate, reference_tokens
 
 
-class Sampler:
+class RewardedSampler:
     """Samples translations of a batch with the network in evaluation mode and scores them against the references."""
 
     def __init__(

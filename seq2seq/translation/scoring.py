@@ -22,7 +22,7 @@ from seq2seq.portable.translation import join_translations
 from seq2seq.search import forced_decoding, make_hypothesis
 from seq2seq.tokenizer.tokenizer import EOS
 from seq2seq.translation.batching import batch_tokens, chunked, map_batches
-from seq2seq.translation.decoding import Candidate, translation
+from seq2seq.translation.decoding import RankedHypothesis, translation
 from seq2seq.translation.types import Translation
 
 END = "</s>"
@@ -88,7 +88,7 @@ def _score_batch(
     scored = []
     for text, source, target, values in zip(sources, encoded[0], targets, scores, strict=True):
         hypothesis = make_hypothesis([*target, EOS], math.fsum(values), length_penalty, finished=True)
-        whole = translation(members, text, source, Candidate(hypothesis))
+        whole = translation(members, text, source, RankedHypothesis(hypothesis))
         scored.append(replace(whole, token_log_probabilities=tuple(values)))
     return scored
 

@@ -11,7 +11,7 @@ from seq2seq.portable.segmentation import MAX_SEGMENT
 from seq2seq.portable.translation import join_translations
 from seq2seq.search import Hypothesis, stream_beam_search
 from seq2seq.translation.batching import split_request
-from seq2seq.translation.decoding import Candidate, SearchOptions, bind, translation
+from seq2seq.translation.decoding import RankedHypothesis, SearchOptions, bind, translation
 from seq2seq.translation.types import Request, Translation
 
 
@@ -41,7 +41,7 @@ def _stream_sentence(members: Members, request: Request, options: SearchOptions)
     for tokens, result in stream_beam_search(bound.stepper, options.search):
         hypothesis = result or Hypothesis(tokens, math.nan, math.nan, finished=False)
         hypothesis = hypothesis._replace(tokens=bound.ids(hypothesis.tokens))
-        partial = translation(members, request.text, encoded[0][0], Candidate(hypothesis))
+        partial = translation(members, request.text, encoded[0][0], RankedHypothesis(hypothesis))
         text = partial.text.rstrip("\ufffd")  # the first bytes of an incomplete character
         if result is not None:
             yield partial

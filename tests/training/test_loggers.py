@@ -12,7 +12,7 @@ from seq2seq.errors import ConfigError, RunError, install_hint
 from seq2seq.training import loggers
 from seq2seq.training.log import MetricsLog, read_metrics
 from seq2seq.training.loggers import Csv, LoggerConfig, MLflow, TensorBoard, WeightsAndBiases, require
-from seq2seq.training.progress import Progress, Validation, Window
+from seq2seq.training.progress import Progress, RunningSums, Validation
 from seq2seq.training.samples import Sample
 from seq2seq.training.trackers import COLUMNS, IDS
 
@@ -82,7 +82,7 @@ def test_csv_has_a_row_per_record(tmp_path):
 
 
 def test_csv_has_a_column_for_every_measurement():
-    window = Window(1.0, 2, 3.0, loss_scale=4.0)
+    window = RunningSums(1.0, 2, 3.0, loss_scale=4.0)
     values = {"kind", "update", "epoch", *window.as_metrics(), *Validation(1, 2.0, 3.0, 4.0).as_metrics()}
     assert values == {*COLUMNS}
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from seq2seq.data.batch_sampler import StreamPosition
 from seq2seq.training.config import Average, Criterion
-from seq2seq.training.progress import Progress, Validation, Window, perplexity
+from seq2seq.training.progress import Progress, RunningSums, Validation, perplexity
 
 RUN = Progress(
     update=40,
@@ -105,7 +105,7 @@ numbers = st.floats(allow_nan=False)
         validations=st.lists(
             st.builds(Validation, st.integers(0, 10**9), numbers, numbers, st.none() | numbers), max_size=5
         ),
-        window=st.builds(Window, cross_entropy=numbers, tokens=st.integers(0, 10**9), seconds=numbers),
+        window=st.builds(RunningSums, cross_entropy=numbers, tokens=st.integers(0, 10**9), seconds=numbers),
         settled=st.integers(0, 10**9),
         model=st.lists(st.integers(0, 10**9), max_size=4),
         average=st.none() | st.builds(Validation, st.integers(0, 10**9), numbers, numbers, st.none() | numbers),

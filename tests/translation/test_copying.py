@@ -9,7 +9,7 @@ import torch
 from seq2seq.portable.placeholders import PlaceholderKind, Placeholders
 from seq2seq.translation.config import Copy
 from seq2seq.translation.copying import copy_from_source, replace_wrong_numbers, word_attention, word_numbers
-from seq2seq.translation.decoding import Candidate, copied
+from seq2seq.translation.decoding import RankedHypothesis, copied
 from seq2seq.translation.types import Translation
 
 
@@ -74,7 +74,7 @@ def test_numbers_are_copied_around_placeholders_with_spaces():
         ["▁Siehe", "▁", "⟨ph1⟩", "▁13"],
         ["▁See", "▁", "⟨ph1⟩", "▁12"],
     )
-    candidate = Candidate(SimpleNamespace(tokens=(5,), finished=True))
+    candidate = RankedHypothesis(SimpleNamespace(tokens=(5,), finished=True))
     assert copied(members, found, candidate, Copy.numbers) == 'Siehe <a href="page 5"> 12'
 
 

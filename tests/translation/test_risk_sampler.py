@@ -15,7 +15,7 @@ from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import BOS, EOS, PAD, UNK, Tokenizers
 from seq2seq.tokenizer.vocabulary import train_tokenizer
 from seq2seq.training.config import RewardMetric, RiskConfig, RiskKind
-from seq2seq.translation.risk_sampler import Sampler
+from seq2seq.translation.risk_sampler import RewardedSampler
 
 TEXTS = ["the cat sat on the mat.", "a dog ran", "the dog sat on the cat, and the cat ran.", "mat"]
 WORDS = ["the", "cat", "sat", "on", "mat", ".", ",", "dog's", "3,000", "a"]
@@ -65,7 +65,7 @@ def test_samples_are_scored_as_text_against_their_own_reference(tokenizers, netw
         network.output.bias[torch.tensor([token for row in ids for token in row] + [EOS])] += 5
     risk = RiskConfig(samples=5, temperature=0.8, max_length_ratio=1.0, max_length_offset=2)
     torch.manual_seed(1)
-    result = Sampler(tokenizers, risk, Precision.float32)(network, batch)
+    result = RewardedSampler(tokenizers, risk, Precision.float32)(network, batch)
     assert network.training  # as before
     assert len(result) == len(TEXTS)
     for text, source, candidates in zip(TEXTS, ids, result, strict=True):
@@ -82,7 +82,7 @@ def test_samples_are_scored_as_text_against_their_own_reference(tokenizers, netw
 @needs_bfloat16
 def test_samples_depend_on_the_seed_and_not_on_dropout(tokenizers, network):
     ids = [tokenizers.source.encode(text) for text in TEXTS]
-    sampler, batch = Sampler(tokenizers, RiskConfig(samples=3), Precision.bfloat16), make_batch(ids, ids)
+    sampler, batch = RewardedSampler(tokenizers, RiskConfig(samples=3), Precision.bfloat16), make_batch(ids, ids)
     result = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
@@ -98,7 +98,7 @@ def test_minimum_risk_samples_are_valid_text_and_reinforce_samples_are_unrestric
     for kind in RiskKind:
         torch.manual_seed(1)
         risk = RiskConfig(weight=0.5, kind=kind, samples=50)
-        result = Sampler(tokenizers, risk, Precision.float32)(network, batch)
+        result = RewardedSampler(tokenizers, risk, Precision.float32)(network, batch)
         samples[kind] = [candidate for candidates in result for candidate in candidates]
     finished = [sample for sample in samples[RiskKind.minimum_risk] if sample.tokens[-1] == EOS]
     assert finished

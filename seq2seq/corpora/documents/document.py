@@ -129,11 +129,11 @@ def same_language(wanted: str, tag: str) -> bool:
     return language == language_named(tag) and ("-" not in wanted or script(wanted) == script(tag))
 
 
-def one_line(text: str) -> str:
+def as_sentence(text: str) -> str:
     """The text as a sentence of a corpus: line ends become spaces."""
     return LINE_ENDS.sub(" ", text).strip()
 
 
 def pair(source: str, target: str) -> Pair:
     """A pair of two texts of a document."""
-    return Pair(one_line(source), one_line(target))
+    return Pair(as_sentence(source), as_sentence(target))

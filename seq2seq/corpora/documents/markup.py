@@ -48,7 +48,7 @@ NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass
-class Unit:
+class TranslationUnit:
     """A sentence with its translations.
 
     Attributes:
@@ -107,7 +107,7 @@ class MarkupReader(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
         self.path: list[str] = []
-        self.units: list[Unit] = []
+        self.units: list[TranslationUnit] = []
         self.edits: list[tuple[int, int, bytes]] = []
         self.hold: int | None = None
         self.encoding = "utf-8"
@@ -133,7 +133,7 @@ class MarkupReader(ABC):
     def closed(self, name: str, start: int, end: int) -> None:
         """An element ends with the tag from ``start`` to ``end``; it is still the last one of `path`."""
 
-    def read(self, file: IO[bytes]) -> Iterator[Unit]:
+    def read(self, file: IO[bytes]) -> Iterator[TranslationUnit]:
         """The units.
 
         Raises:
@@ -145,7 +145,7 @@ class MarkupReader(ABC):
             self.edits.clear()
             self._take(safe)
 
-    def write(self, file: IO[bytes], output: IO[bytes], translations: Iterator[str]) -> Iterator[Unit]:
+    def write(self, file: IO[bytes], output: IO[bytes], translations: Iterator[str]) -> Iterator[TranslationUnit]:
         """Write the file with a translation for each unit that has a source; yields the units.
 
         Raises:

@@ -8,7 +8,7 @@ from typing import IO
 
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.documents.document import Document, Languages
-from seq2seq.corpora.documents.markup import MarkupReader, Unit
+from seq2seq.corpora.documents.markup import MarkupReader, TranslationUnit
 from seq2seq.corpora.lines import unreadable
 from seq2seq.errors import counted
 
@@ -64,7 +64,7 @@ class MarkupFile(Document):
         if counts["inline"]:
             self.report += f"; {counted(counts['inline'], 'translation')} without the inline elements of the source"
 
-    def _units(self, languages: Languages | None = None) -> Iterator[Unit]:
+    def _units(self, languages: Languages | None = None) -> Iterator[TranslationUnit]:
         reader = self.reader(self.name, languages or Languages(self.source_language, self.target_language))
         with self._opened() as file:
             yield from reader.read(file)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from xml.sax.saxutils import quoteattr
 
 from seq2seq.corpora.documents.columns import Columns
-from seq2seq.corpora.documents.markup import MarkupReader, Unit
+from seq2seq.corpora.documents.markup import MarkupReader, TranslationUnit
 
 
 class SheetReader(MarkupReader):
@@ -72,7 +72,7 @@ class SheetReader(MarkupReader):
         cell, prefix = f"{column_letters(self._target)}{self._row}", self.prefix
         before = f'<{prefix}c r="{cell}"{self._style} t="inlineStr"><{prefix}is><{prefix}t xml:space="preserve">'
         after = f"</{prefix}t></{prefix}is></{prefix}c>"
-        self.units.append(Unit([], "", start, end, before.encode(), after.encode()))
+        self.units.append(TranslationUnit([], "", start, end, before.encode(), after.encode()))
         first, _, last = self._spans.partition(":")
         if last.isdecimal() and int(last) < self._target:
             self.edits.append(self.with_attribute(self.hold, "spans", f"{first}:{self._target}"))

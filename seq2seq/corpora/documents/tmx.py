@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from seq2seq.corpora.documents.document import Languages, pair
-from seq2seq.corpora.documents.markup import MarkupReader, Unit
+from seq2seq.corpora.documents.markup import MarkupReader, TranslationUnit
 from seq2seq.corpora.documents.markup_file import MarkupFile
 
 
@@ -59,7 +59,7 @@ class TmxReader(MarkupReader):
         if not sources or not sources[0].text.strip():
             return
         source, targets = sources[0], self._of(self.languages.target)
-        unit = Unit([pair(source.text, target.text) for target in targets if target.text.strip()])
+        unit = TranslationUnit([pair(source.text, target.text) for target in targets if target.text.strip()])
         if not unit.pairs:
             unit.source, unit.inline = source.text, source.inline
             unit.before, unit.after = b"<seg>", b"</seg>"

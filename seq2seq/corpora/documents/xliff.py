@@ -2,7 +2,7 @@
 
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.documents.document import Languages, pair
-from seq2seq.corpora.documents.markup import MarkupReader, Segment, Unit
+from seq2seq.corpora.documents.markup import MarkupReader, Segment, TranslationUnit
 from seq2seq.corpora.documents.markup_file import MarkupFile
 
 REVIEW = "state", "needs-review-translation"
@@ -82,7 +82,7 @@ class XliffReader(MarkupReader):
             return
         marked = self._segments.get("target", [])
         unknown = not empty and any(not (segment.text.strip() or segment.inline) for segment in marked)
-        unit = Unit([] if unknown else self._pairs(source, target), misplaced=unknown and self._fills)
+        unit = TranslationUnit([] if unknown else self._pairs(source, target), misplaced=unknown and self._fills)
         self.units.append(unit)
         if empty and self._fills:
             unit.source, unit.inline = self._spaced(source), inline or bool(marked)
@@ -129,7 +129,7 @@ class XliffReader(MarkupReader):
         """Add a unit for each segment of the source, with its translation or the place for it."""
         filled = False
         for segment, place in segments:
-            unit = Unit([] if place is None else self._pairs(segment.text, place.text))
+            unit = TranslationUnit([] if place is None else self._pairs(segment.text, place.text))
             self.units.append(unit)
             if place is None:
                 unit.misplaced = self._fills
@@ -141,7 +141,7 @@ class XliffReader(MarkupReader):
         if filled:
             self.edits.append(self.with_attribute(self._start_of["target"], *REVIEW))
 
-    def _fill(self, unit: Unit) -> None:
+    def _fill(self, unit: TranslationUnit) -> None:
         """Say where the translation of a unit belongs, and set the state."""
         assert self.hold is not None
         if self._unit == "segment":
