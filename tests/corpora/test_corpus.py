@@ -9,7 +9,7 @@ import pytest
 from seq2seq.corpora.builtin import BuiltinCorpus
 from seq2seq.corpora.columns import JsonLinesFile, ParquetFile
 from seq2seq.corpora.config import BuiltinConfig
-from seq2seq.corpora.corpus import Corpus, Pair, PairList, with_progress
+from seq2seq.corpora.corpus import Corpus, Pair, PairList, pairs_with_progress
 from seq2seq.corpora.mixture import MixedCorpus, TaggedCorpus, WeightedCorpus
 from seq2seq.corpora.monolingual import TargetSide
 from seq2seq.corpora.table import TableFile
@@ -61,7 +61,7 @@ def test_a_mixture_samples_slow_corpora_and_reads_the_others_completely():
 
 
 def test_progress_changes_nothing_and_is_hidden_for_short_corpora(capsys):
-    assert list(with_progress(iter(PLAIN.pairs), "reading", 30)) == list(PLAIN.pairs)
+    assert list(pairs_with_progress(iter(PLAIN.pairs), "reading", 30)) == list(PLAIN.pairs)
     assert capsys.readouterr() == ("", "")
 
 
