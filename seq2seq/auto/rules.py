@@ -165,7 +165,7 @@ def regularization(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     """Dropout of units and words, label smoothing."""
     rate = by_pairs(DROPOUT, text.pairs)
     yield Choice("model.dropout", rate, f"{text.pairs:,} pairs: fewer need more (Sennrich & Zhang 2019)")
-    yield Choice("model.word_dropout", WORD_DROPOUT, "dropout of units is enough")
+    yield Choice("model.word_dropout", WORD_DROPOUT, "dropout of units helped more")
     yield Choice("loss.label_smoothing", LABEL_SMOOTHING, "the usual value")
 
 
