@@ -1,7 +1,8 @@
 """XML files of sentence pairs, read and changed as a stream: everything that is not filled in stays byte for byte.
 
-The parser is Expat, as Python has it. It opens no other file and no address. Declarations of entities, deep nesting and
-very long units are refused, so memory stays bounded.
+Libraries for such files write them anew; one of them checks in the tests what is read here. The parser is Expat, as
+Python has it. It opens no other file and no address. Declarations of entities, deep nesting and very long units are
+refused, so memory stays bounded.
 """
 
 import codecs
