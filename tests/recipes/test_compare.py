@@ -60,7 +60,7 @@ def test_evaluated_runs_and_a_file(recipe, tiny_run, tmp_path):
     assert outcome.code == 1
     assert outcome.err.startswith(f"error: {b} has no beam translations of test in scores.json: evaluate it")
     assert recipe("evaluate", f"run={b}", "beam_size=2", "bootstrap=20").code == 0
-    path = write_lines(tmp_path / "lines.de", ["Wir arbeiten."] * 20)
+    path = write_lines(tmp_path / "lines.de", ["Wir arbeiten."] * 8)
     outcome = recipe("compare", f"systems=[{a},{b},{path}]", *QUICK, "training_lines=100")
     assert outcome.code == 0, outcome.err
     assert all(": blank: " in line or ": suspicious translations" in line for line in outcome.err.splitlines())
