@@ -90,12 +90,13 @@ def test_a_longer_sentence_makes_a_wider_figure_with_a_selection_of_units():
     units = most_variable(long_layer.cell, MAX_UNITS)
     assert torch.equal(torch.as_tensor(figure.axes[0].images[0].get_array().data), gates["input"][:, units].T)
     assert labels(figure.axes[0].get_xticklabels())[:2] == ["□", r"\$"]
-    attentions = attention_figure(trace), attention_figure(long)
-    states = states_figure(trace, layer), states_figure(long, long_layer)
-    for short_figure, long_figure in ((layer_figure(trace, layer), figure), states, attentions):
+    for short_figure, long_figure in (
+        (layer_figure(trace, layer), figure),
+        (states_figure(trace, layer), states_figure(long, long_layer)),
+        (attention_figure(trace), attention_figure(long)),
+    ):
         assert long_figure.get_size_inches()[0] > short_figure.get_size_inches()[0]
-    short_picture, long_picture = map(png, attentions)
-    assert size(long_picture)[0] > size(short_picture)[0], "and it can be rendered"
+        assert size(png(long_figure))[0] > size(png(short_figure))[0], "and it can be rendered"
 
 
 def test_attention_shows_the_weights():

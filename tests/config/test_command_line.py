@@ -69,7 +69,7 @@ def parsed(text):
     return OmegaConf.create({"value": str(value)}).value
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"])) | st.text("'\"\\${}[]a, ="))
 def test_any_text_arrives(text):
     assume(text != "null" and not HYDRA_QUOTED.fullmatch(text))

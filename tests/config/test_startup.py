@@ -45,25 +45,23 @@ for name, argument in cases:
 """
 
 
-SOME = ["train"]
-"""The decorator of recipes answers mistakes for all; each composing takes a third of a second."""
-
-
-def mistakes() -> list[tuple[str, str]]:
+def mistakes(recipes: list[str]) -> list[tuple[str, str]]:
     """A value out of range and an unknown setting of some recipes, and values that contradict each other."""
     too_low = {
         name: f"{path}={item.metadata['bounds']['at_least'] - 1}"
-        for name in SOME
+        for name in recipes
         for path, item, _ in walk(RECIPES[name]())
         if "at_least" in item.metadata.get("bounds", {})
     }
-    unknown = [(name, "nonsense=1") for name in SOME]
+    unknown = [(name, "nonsense=1") for name in recipes]
     return [*too_low.items(), *unknown, ("compare", ""), ("train", "schedule.warmup=9999")]
 
 
-def test_help_and_mistakes_are_answered_without_slow_packages():
+@pytest.mark.parametrize("recipes", [["train"], pytest.param(["translate", "serve"], marks=pytest.mark.ci)])
+def test_help_and_mistakes_are_answered_without_slow_packages(recipes):
+    """The decorator of recipes answers mistakes for all; each composing takes a third of a second."""
     answered = [("train", argument) for argument in ("--help", "--version", "--hydra-help")] + [("serve", "--help")]
-    cases = [json.dumps(case) for case in (*mistakes(), *answered)]
+    cases = [json.dumps(case) for case in (*mistakes(recipes), *answered)]
     command = [sys.executable, "-c", PROGRAM, *cases, json.dumps([*RECIPES]), json.dumps(SLOW)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

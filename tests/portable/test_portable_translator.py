@@ -100,9 +100,7 @@ def test_translations_are_those_of_torch(tmp_path, vocabulary, search):
 
 
 @pytest.mark.grid
-@pytest.mark.parametrize(
-    "config", [c for c in EVERY if c.encoder.layers][::2], ids=lambda config: f"{config.attention}"
-)
+@pytest.mark.parametrize("config", [c for c in EVERY if c.encoder.layers], ids=lambda config: f"{config.attention}")
 @pytest.mark.parametrize("shortlist", [False, True])
 def test_any_network_translates_as_with_torch(tmp_path, config, shortlist):
     if shortlist and config.copy != "none":

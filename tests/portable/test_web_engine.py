@@ -131,31 +131,30 @@ def check(found: list[Case], wanted: list[Hypothesis], tolerance: float) -> None
 
 
 @pytest.fixture(scope="module")
-def translated(tmp_path_factory) -> list[tuple[Network, list[Any]]]:
-    """Every model, in one of the precisions: the network, and node's results of `sentences_of` for each search."""
-    folder, networks, cases = tmp_path_factory.mktemp("web"), [], []
+def translated(tmp_path_factory) -> dict[tuple[int, str], tuple[Network, list[Any]]]:
+    """Every model in both precisions: the network, and node's results of `SENTENCES` for each search."""
+    folder, networks, cases = tmp_path_factory.mktemp("web"), {}, []
     for number, model in enumerate(TRANSLATES):
-        networks.append(write_folder(folder / f"{number}", model, precision_of(number), number + 1))
-        cases += [case(folder / f"{number}", sentences_of(number), config) for config in (GREEDY, BEAM, OTHER)]
+        for precision in PRECISIONS:
+            name = folder / f"{number}-{precision}"
+            networks[number, precision] = write_folder(name, model, precision, number + 1)
+            cases += [case(name, sentences_of(number), config) for config in (GREEDY, BEAM, OTHER)]
     results = run(cases)
-    return [(network, results[3 * number : 3 * number + 3]) for number, network in enumerate(networks)]
+    return {key: (network, results[3 * i : 3 * i + 3]) for i, (key, network) in enumerate(networks.items())}
 
 
 def sentences_of(number: int) -> list[list[int]]:
     return random_sentences(number, [1, 4])
 
 
-def precision_of(number: int) -> str:
-    return PRECISIONS[number % 2]
-
-
+@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("number", range(len(TRANSLATES)))
-def test_tokens_and_scores_are_those_of_torch(translated, number):
-    network, results = translated[number]
+def test_tokens_and_scores_are_those_of_torch(translated, number, precision):
+    network, results = translated[number, precision]
     for config, found in zip((GREEDY, BEAM, OTHER), results, strict=True):
         assert isinstance(found, list), found
         for each, sentence in zip(found, sentences_of(number), strict=True):
-            check(each["found"], expected(network, sentence, config), TOLERANCE[precision_of(number)])
+            check(each["found"], expected(network, sentence, config), TOLERANCE[precision])
 
 
 @pytest.mark.slow
@@ -167,7 +166,7 @@ def test_any_model_translates_as_in_torch(tmp_path_factory, data):
     translates = model_configs().filter(lambda model: model.encoder.layers > 0)
     sentences, configs = random_sentences(1, [1, 5]), (GREEDY, BEAM)
     for number in range(20):
-        precision = precision_of(number)
+        precision = PRECISIONS[number % 2]
         networks.append((write_folder(folder / str(number), data.draw(translates), precision, number), precision))
         cases += [case(folder / str(number), sentences, config) for config in configs]
     results = iter(run(cases))

@@ -57,9 +57,9 @@ def test_no_method_repeats_a_token_outside_a_prefix_whatever_the_batch(method):
     plain = [each for one in own.translate(requests[::2], search=usual) for each in (one, *one.n_best)]
     assert any(len(set(each.tokens)) < len(each.tokens) for each in plain), "the models loop"
     together = own.translate(requests, search=search)
-    for number, (request, one) in enumerate(zip(requests, together, strict=True)):
+    for request, one in zip(requests, together, strict=True):
         assert one.text.startswith(request.prefix)
-        assert number % 3 or own.translate(request, search=search).tokens == one.tokens
+        assert own.translate(request, search=search).tokens == one.tokens
         for each in (one, *one.n_best):
             added = each.tokens[len(own.members[0].tokenizers.target.encode(request.prefix)) :]
             assert len(set(added)) == len(added)
@@ -132,7 +132,7 @@ def test_best_of_equal_texts_is_kept():
     assert repeated, "the test needs this case"
 
 
-FOREIGN = ["Žižek", "東京で", "Xylophonspieler"]
+FOREIGN = ["Žižek", "Пушкин", "東京で", "Xylophonspieler", "Übermüdung"]
 
 
 @pytest.mark.parametrize("method", ["greedy", *METHODS])
