@@ -1,1 +1,1 @@
-"""Programs to run and to copy: train, evaluate, translate, quantize, distill, backtranslate, benchmark."""
+"""Programs to run and to copy, one per task: recipes/README.md lists them."""

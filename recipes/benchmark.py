@@ -16,7 +16,8 @@ from typing import Any
 try:
     from seq2seq.config.hydra import recipe
 except ModuleNotFoundError as error:
-    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+    advice = "use .venv/bin/python, or run pip install -e . in the clone's folder"
+    raise SystemExit(f"error: {error.name} is not installed: {advice}") from None
 
 from seq2seq import __version__
 from seq2seq.benchmark.config import BenchmarkConfig, Part

@@ -12,7 +12,8 @@ from pathlib import Path
 try:
     from seq2seq.config.hydra import recipe
 except ModuleNotFoundError as error:
-    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+    advice = "use .venv/bin/python, or run pip install -e . in the clone's folder"
+    raise SystemExit(f"error: {error.name} is not installed: {advice}") from None
 
 from seq2seq.config.recipes import DistillConfig
 from seq2seq.corpora.config import MoreConfig, Split

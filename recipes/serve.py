@@ -8,7 +8,8 @@ python recipes/serve.py run=runs/demo precision=int8 limits.waiting=1024 limits.
 try:
     from seq2seq.config.hydra import recipe
 except ModuleNotFoundError as error:
-    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+    advice = "use .venv/bin/python, or run pip install -e . in the clone's folder"
+    raise SystemExit(f"error: {error.name} is not installed: {advice}") from None
 
 from seq2seq.serving.config import ServeConfig, require_packages
 

@@ -2,7 +2,7 @@
 
 python recipes/train.py run=runs/demo
 python recipes/train.py experiment=multi30k_attention run=runs/multi30k
-python recipes/train.py experiment=multi30k_quick data.file=pairs.csv run=runs/mine
+python recipes/train.py experiment=auto data.file=pairs.csv run=runs/mine
 python recipes/train.py model=language_model data.train.target=mono.de data.validation.target=val.de run=runs/lm
 """
 
@@ -12,7 +12,8 @@ from collections.abc import Iterable
 try:
     from seq2seq.config.hydra import arguments_without_debug, recipe
 except ModuleNotFoundError as error:
-    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+    advice = "use .venv/bin/python, or run pip install -e . in the clone's folder"
+    raise SystemExit(f"error: {error.name} is not installed: {advice}") from None
 
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.report.help import assignment, command, example_text, quoted

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, TextIO
 try:
     from seq2seq.config.hydra import recipe
 except ModuleNotFoundError as error:
-    raise SystemExit(f"error: {error.name} is not installed: run pip install -e . in the clone's folder") from None
+    advice = "use .venv/bin/python, or run pip install -e . in the clone's folder"
+    raise SystemExit(f"error: {error.name} is not installed: {advice}") from None
 
 from seq2seq.corpora.lines import MAX_LINE_BYTES, read_input
 from seq2seq.errors import ConfigError

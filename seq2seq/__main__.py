@@ -93,7 +93,7 @@ def copy_experiment(name: str, file: Path) -> str:
     if name not in files:
         near = difflib.get_close_matches(name, files, n=1)
         raise ConfigError(
-            f"there is no experiment {name}: {f'did you mean {near[0]}?' if near else 'see seq2seq list'}"
+            f"there is no experiment {name}: {f'did you mean {near[0]}?' if near else 'see python -m seq2seq list'}"
         )
     path = file / f"{name}.yaml" if file.is_dir() else file
     if path.suffix != ".yaml":

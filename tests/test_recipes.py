@@ -414,7 +414,7 @@ MINIATURE = [
 def test_benchmark_measures_training_and_translation_without_a_run(recipe, tmp_path):
     outcome = recipe("benchmark", f"output={tmp_path}", *SMALL, *MINIATURE)
     assert outcome.code == 0, outcome.err
-    for words in ("GFLOP/s", "share of the floor", "optimiser", "beam 2", "cold start", "EOS excluded"):
+    for words in ("GFLOP/s", "share of the floor", "optimizer", "beam 2", "cold start", "EOS excluded"):
         assert words in outcome.out
     report = json.loads((tmp_path / "benchmark.json").read_text())
     assert report["settings"]["model"]["attention"] == "general"

@@ -71,7 +71,7 @@ class Study:
                 ]
                 for name, units in self.tracking.items()
             },
-            "silenced": [
+            "ablated": [
                 {
                     "cell": str(ablation.unit.location),
                     "unit": ablation.unit.number,

@@ -196,7 +196,7 @@ def training_work(
         "embedding": Work(0, 2 * FLOAT * rows),
         **{part: Work(3 * operations, 3 * FLOAT * size[part]) for part, operations in forward.items()},
         "loss": Work(0, 2 * logit_bytes * batch.target * target_vocabulary),
-        "optimiser": Work(0, 8 * FLOAT * sum(size.values())),
+        "optimizer": Work(0, 8 * FLOAT * sum(size.values())),
         "data": Work(),
     }
 

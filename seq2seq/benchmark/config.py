@@ -57,7 +57,7 @@ class ServingConfig:
     """Concurrent clients of a server; each sends its next request when it has the answer to the last."""
 
     clients: int = setting(32, "concurrent connections", at_least=1)
-    questions: int = setting(20, "sentences that each client requests, one at a time", at_least=1)
+    requests: int = setting(20, "sentences that each client requests, one at a time", at_least=1)
 
 
 @dataclass(kw_only=True)

@@ -36,14 +36,14 @@ class Load:
     """From the first request to the last response."""
 
 
-def load(url: str, sentences: Sequence[str], clients: int, questions: int) -> Load:
+def load(url: str, sentences: Sequence[str], clients: int, requests: int) -> Load:
     """Send requests from many threads. Client c sends sentence c first, then c + clients, and so on.
 
     Args:
         url: address of the server, such as ``http://127.0.0.1:8000``.
         sentences: repeated if there are too few.
         clients: connections at a time.
-        questions: requests per connection.
+        requests: requests per connection.
     """
     replies: list[list[Reply]] = [[] for _ in range(clients)]
     ready = threading.Barrier(clients + 1)
@@ -51,7 +51,7 @@ def load(url: str, sentences: Sequence[str], clients: int, questions: int) -> Lo
     def client(number: int) -> None:
         connection = HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT)
         ready.wait()
-        for turn in range(questions):
+        for turn in range(requests):
             text = sentences[(number + turn * clients) % len(sentences)]
             replies[number].append(request_translation(connection, text))
         connection.close()

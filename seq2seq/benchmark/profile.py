@@ -35,7 +35,7 @@ MODULES = {
 }
 """Part of each module; in nested modules the innermost determines the part."""
 
-PARTS = ("embedding", "encoder", "decoder", "attention", "output layer", "loss", "optimiser", "data", "other")
+PARTS = ("embedding", "encoder", "decoder", "attention", "output layer", "loss", "optimizer", "data", "other")
 BACKWARD = "autograd::engine::evaluate_function"
 
 

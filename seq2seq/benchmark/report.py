@@ -177,7 +177,7 @@ def serving_table(serving: Serving) -> str:
         ("answers to other requests", f"{serving.crossed}"),
         ("different from one by one", f"{serving.different}"),
     ]
-    clients, requests = counted(serving.clients, "concurrent client"), counted(serving.questions, "request")
+    clients, requests = counted(serving.clients, "concurrent client"), counted(serving.requests, "request")
     title = f"serving: {clients}, {requests} of one sentence each"
     return f"{title}\n{aligned(rows, texts=(0, 1))}"
 

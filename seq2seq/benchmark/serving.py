@@ -36,7 +36,7 @@ class Serving:
     """Measurements of all clients together."""
 
     clients: int
-    questions: int
+    requests: int
     """Requests of all clients."""
     sentences_per_second: float
     median: float
@@ -61,7 +61,7 @@ def measure_serving(config: BenchmarkConfig, workload: Workload) -> Serving:
         RunError: the server did not start.
     """
     require_packages()
-    clients, requests = config.serving.clients, config.serving.questions
+    clients, requests = config.serving.clients, config.serving.requests
     with model_folder(workload, config) as folder:
         with server(folder, config) as url:
             load(url, workload.sentences, clients, config.measure.warmup)
@@ -78,7 +78,7 @@ def summary(measured: Load, clients: int, alone: dict[str, str]) -> Serving:
     seconds = [reply.seconds for reply in answered] or [0.0]
     return Serving(
         clients=clients,
-        questions=len(measured.replies),
+        requests=len(measured.replies),
         sentences_per_second=len(answered) / measured.seconds,
         median=median(seconds),
         percentile95=percentile(seconds, 0.95),

@@ -56,7 +56,7 @@ class Updater:
         with record_function(f"{SCOPE}loss"):
             loss = loss_sums(logits_PV, labels_P, self.smoothing).objective / labels_P.numel()
         (loss * self.loss_scale.scale).backward()  # type: ignore[no-untyped-call]
-        with record_function(f"{SCOPE}optimiser"):
+        with record_function(f"{SCOPE}optimizer"):
             self.loss_scale.unscale(self.network.parameters())
             norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.clip)
             self.loss_scale.step(self.optimizer, norm)

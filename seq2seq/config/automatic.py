@@ -29,7 +29,7 @@ LONGER_WARMUP = 10
 
 @dataclass(kw_only=True)
 class AutoConfig:
-    """What the training text chooses (``experiment=auto``)."""
+    """Whether the training text chooses settings (``experiment=auto``)."""
 
     choose: bool = setting(False, "choose settings by the training text, as experiment=auto does")
     yours: list[str] = setting(

@@ -21,13 +21,7 @@ SHORT = 26
 """Number of settings up to which ``--help`` shows all of a recipe."""
 
 MOST_USED = (
-    *(
-        "data.file",
-        "data.split",
-        "data.train.file",
-        "data.source_language",
-        "data.target_language",
-    ),
+    *("data.file", "data.split", "data.train.file", "data.source_language", "data.target_language"),
     *("tokenizer.size", "model.encoder.layers", "model.encoder.size", "model.decoder.size"),
     *("model.dropout", "batch.tokens"),
     *("optimizer.learning_rate", "training.updates", "training.time", "training.device", "search.beam_size"),
@@ -129,7 +123,8 @@ def _overview(name: str, document: str, config: Any, groups: Mapping[str, Group]
         yield f"  {example.replace(f'python recipes/{name}.py', _started(name))}"
     settings = list(walk(config))
     short = len(settings) <= SHORT
-    shown = [item for item in settings if short or "." not in item[0] or item[0] in MOST_USED]
+    long_forms = {f"search.{item.name}" for item in fields(config)}  # of settings that have a short one
+    shown = [item for item in settings if short or "." not in item[0] or item[0] in {*MOST_USED} - long_forms]
     yield ""
     yield f"{'Settings' if short else 'Most used settings'} (NAME=VALUE) and their values in this command:"
     for path, item, value in shown:

@@ -162,7 +162,7 @@ class TrainConfig:
 
 
 @dataclass(kw_only=True)
-class EvaluateConfig(TranslatorConfig, OverridesConfig):
+class EvaluateConfig(OverridesConfig, TranslatorConfig):
     """Settings of recipes/evaluate.py."""
 
     run: str | None = setting(None, "run folder of the model")  # type: ignore[assignment]
@@ -258,7 +258,7 @@ class PushConfig:
 
 
 @dataclass(kw_only=True)
-class DistillConfig(EnsembleConfig, OverridesConfig):
+class DistillConfig(OverridesConfig, EnsembleConfig):
     """Settings of recipes/distill.py."""
 
     split: Split = setting(Split.train, SPLIT)

@@ -7,6 +7,7 @@ from typing import Any
 RENAMED: dict[str, str] = {
     "runners_up": "alternatives",
     "corpus.silenced": "corpus.ablated",
+    "serving.questions": "serving.requests",
     "limits.pieces": "limits.tokens",
     "limits.drawn": "limits.picture_tokens",
 }

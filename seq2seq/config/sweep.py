@@ -22,7 +22,7 @@ from omegaconf import OmegaConf, open_dict
 from seq2seq.config.error_lines import STOPPED, USER_ERRORS
 from seq2seq.config.recipes import TrainConfig
 from seq2seq.config.schemas import conf_folder
-from seq2seq.config.sweep_job import STOP, job_settings, numbered_runs
+from seq2seq.config.sweep_job import STOP, job_settings
 from seq2seq.config.sweep_table import TABLE, Status, describe, read_jobs, write_jobs
 from seq2seq.errors import ConfigError, RunError, shown
 from seq2seq.report.help import command, quoted
@@ -143,13 +143,7 @@ def _open(folder: Path, config: TrainConfig, swept: list[str]) -> None:
         if old_swept != swept:
             before, now = (", ".join(names) or "nothing" for names in (old_swept, swept))
             raise RunError(f"{folder} holds a sweep over {before}, this command sweeps over {now}: {another}")
-        checked = [old_settings]
-        ignored = [*CHANGEABLE]
-    else:  # job folders of older versions are numbered
-        checked = [run.flat_settings for run in numbered_runs(folder)]
-        ignored = [*CHANGEABLE, *_set_by(swept)]
-    for old in checked:
-        for name, (before, now) in differing([old, settings], ignored).items():
+        for name, (before, now) in differing([old_settings, settings], [*CHANGEABLE]).items():
             raise RunError(f"{folder} holds a sweep with {name}={before}, this command says {name}={now}: {another}")
     if not is_first():
         return
@@ -168,12 +162,6 @@ def _read_settings(path: Path) -> tuple[list[str], dict[str, Any]]:
     except (yaml.YAMLError, ValueError, LookupError, TypeError, OSError) as error:
         reason = " ".join(str(error).split())
         raise RunError(f"{path} is damaged ({reason}): restore it, or choose another folder with run=PATH") from None
-
-
-def _set_by(swept: Sequence[str]) -> tuple[str, ...]:
-    """The settings that swept settings and choices may change, for `differing`."""
-    names = [name.lstrip("+") for name in swept]
-    return ("",) if "experiment" in names else tuple(f"{prefix}{name}" for name in names for prefix in ("", "choices."))
 
 
 @contextlib.contextmanager

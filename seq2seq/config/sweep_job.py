@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -28,9 +28,6 @@ from seq2seq.errors import Seq2SeqError, shown
 from seq2seq.settings import differing, flat, validate
 from seq2seq.system.launcher import is_first
 from seq2seq.training.interrupt import Interrupted
-
-if TYPE_CHECKING:  # imports torch
-    from seq2seq.run.folder import RunFolder
 
 STOP = ".stop"
 """A file that keeps jobs from starting; Ctrl-C creates it if a launcher runs jobs in other processes."""
@@ -75,7 +72,7 @@ def sweep_job(composed: DictConfig, train: Callable[[TrainConfig], float]) -> fl
     try:
         config = job_settings(composed)
         trained, _ = with_command_line(config, hydra.overrides.task, conf_folder())  # as the run has them
-        job = replace(job, folder=_job_folder(folder, job.folder, trained), criterion=str(config.training.criterion))
+        job = replace(job, criterion=str(config.training.criterion))
         if (finished := _finished(folder, job.folder, trained)) is not None:
             print(f"{folder / job.folder}: finished before, skipped")
             job, started = finished, math.inf
@@ -115,12 +112,6 @@ def _swept(hydra: Any) -> dict[str, str]:
 def _as_text(override: Override) -> str:
     value = override.value()
     return value if isinstance(value, str) else override.get_value_element_as_str()
-
-
-def _job_folder(folder: Path, name: str, config: TrainConfig) -> str:
-    """The name of a job's folder: of the numbered one of an older version if it has the same settings."""
-    same = [run.path.name for run in numbered_runs(folder) if _holds(run.path, config)]
-    return same[0] if same and not (folder / name).exists() else name
 
 
 def _holds(folder: Path, config: TrainConfig) -> bool:
@@ -189,11 +180,3 @@ def job_settings(composed: DictConfig) -> TrainConfig:
     assert isinstance(settings, TrainConfig)
     validate(settings)
     return settings
-
-
-def numbered_runs(folder: Path) -> list["RunFolder"]:
-    """The run folders of a sweep that an older version started, which numbered them."""
-    from seq2seq.run.folder import CONFIG, RunFolder
-
-    places = [place for place in folder.iterdir() if place.name.isdecimal()] if folder.is_dir() else []
-    return [RunFolder.open(place) for place in sorted(places) if (place / CONFIG).exists()]

@@ -69,7 +69,7 @@ def codec(encoding: str, setting: str | None) -> str:
         return codecs.lookup(encoding).name
     except (LookupError, ValueError):
         raise ConfigError(
-            f"{setting or 'encoding'}={encoding} is no encoding of text: name one such as utf-16, cp1252 (Western "
+            f"{setting or 'encoding'}={encoding} is not a text encoding: name one such as utf-16, cp1252 (Western "
             "Europe), cp1251 (Cyrillic), shift_jis, gb18030 or big5"
         ) from None
 

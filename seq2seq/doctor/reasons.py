@@ -112,7 +112,7 @@ _ADVICE = {
     Reason.html_entities: "keep them if the test set has them too",
     Reason.not_nfc: "training and translation convert text themselves (tokenizer.normalization)",
     Reason.untranslated: "keep names and numbers, and sentences of close languages; delete text that is not translated",
-    Reason.other_language: "look at these lines: quotations and names are right, text that is not translated is not",
+    Reason.other_language: "look at these lines: keep quotations and names, delete text that was left untranslated",
     Reason.third_language: "look at these lines, and delete those in the wrong language",
     Reason.other_script: "look at these lines: names, numbers and abbreviations are right",
     Reason.too_long: "split them, or raise max_length here and data.filters.max_length in training",

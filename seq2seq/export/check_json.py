@@ -48,7 +48,7 @@ def check_sentences(members: Members, config: SearchConfig, tag: str | None, por
         if len(sentences) == SENTENCES:
             break
     if 2 * len(sentences) < min(SENTENCES, len(texts)):
-        raise RunError("the exported model translates otherwise without PyTorch than with it: please report this")
+        raise RunError("the exported model gives other translations than PyTorch: please report this")
     return {"sentences": sorted(sentences, key=lambda each: len(each["source_tokens"]))}
 
 

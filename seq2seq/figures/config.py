@@ -105,7 +105,7 @@ class LaboratoryConfig(Settings):
     run: str = setting("runs/demo", "run folder with the model")
     runs: list[str] = setting(help="more run folders, to compare with run", factory=list)
     figures: list[Figure] = setting(
-        help="contexts, interpolation, lengths, exposure; attention, reversal and width train more runs; "
+        help="contexts, interpolation, lengths, exposure, attention, reversal, width (the last three train more runs); "
         "none: all that need no training and fit the run",
         factory=list,
     )

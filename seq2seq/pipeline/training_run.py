@@ -174,7 +174,7 @@ def _report(config: TrainConfig, network: Network, batches: Batches, notes: Sequ
     log.info("%s parameters, %s", f"{parameters:,}", where)
     if len(batches.table) < FEW_PAIRS and config.data.overfit is None:
         log.warning(
-            "only %s: a model memorizes so few and translates nothing else; it takes thousands",
+            "only %s: a model memorizes so few pairs and translates nothing else; use thousands",
             counted(len(batches.table), "training pair"),
         )
 

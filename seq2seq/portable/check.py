@@ -53,9 +53,9 @@ def check_translator(translator: "Translator", folder: Path, count: int | None =
                 fault = _fault(translator, sentence, sentence[method], settings, TOLERANCE[precision])
                 if fault:
                     raise PortableError(
-                        f"{translator!r} does not compute what the exporting device did ({CHECK}, sentence {number}, "
-                        f"{method}: {fault}): try another engine or another version of its library; check=False "
-                        f"translates nevertheless"
+                        f"{translator!r} gives other results than the exporting device ({CHECK}, sentence {number}, "
+                        f"{method}: {fault}): try another engine or another version of its library; check=False skips "
+                        f"this check"
                     )
                 checked += 1
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):

@@ -18,7 +18,7 @@ from seq2seq.system.plain_yaml import load_plain
 LICENCE = re.compile(r"^(?:# )?license(?:_name|_link)?:[^\n]*\n", re.MULTILINE)
 """The lines of the front matter that the user may fill in; as a comment, they are not."""
 
-TO_FILL_IN = "# license: cc-by-4.0  (remove the mark at the left, and name the licence of your model)\n"
+TO_FILL_IN = "# license: cc-by-4.0  (remove the # at the left, and name the licence of your model)\n"
 
 LICENCES = {
     *("mit", "apache-2.0", "bsd-3-clause", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "mpl-2.0", "unlicense", "cc0-1.0"),

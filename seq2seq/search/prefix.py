@@ -115,7 +115,7 @@ def prefix_paths(prefix: bytes, first: TokenIndex, inside: TokenIndex, given: Se
         if longest is not None:
             return PrefixPaths(len(prefix), steps | rest, len(steps) + longest, _combining_tokens(prefix, inside))
     readable = prefix.decode(errors="replace").strip()
-    raise DataError(f"no tokens of the vocabulary write the prefix {readable!r}: check its words and their spelling")
+    raise DataError(f"the vocabulary cannot write the prefix {readable!r}: check its words and their spelling")
 
 
 def _healing_steps(

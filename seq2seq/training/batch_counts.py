@@ -29,11 +29,11 @@ class BatchCounts(NamedTuple):
 
     def taken(self, updates: int) -> int:
         """The batches that the first updates take."""
-        return sum(max(0, min(end, updates) - start) * count for start, end, count in self._stretches(updates))
+        return sum(max(0, min(end, updates) - start) * count for start, end, count in self._intervals(updates))
 
     def updates(self, batches: int) -> int:
         """The fewest updates that take at least these batches; the last one may take more."""
-        for start, end, count in self._stretches(self.changes[-1][0] + batches):
+        for start, end, count in self._intervals(self.changes[-1][0] + batches):
             needed = start + -(-batches // count)
             if needed <= end:
                 break
@@ -45,7 +45,7 @@ class BatchCounts(NamedTuple):
         kept = tuple(change for change in self.changes if change[0] < update) or ((0, count),)
         return BatchCounts(kept if kept[-1][1] == count else (*kept, (update, count)))
 
-    def _stretches(self, updates: int) -> Iterator[tuple[int, int, int]]:
-        """Start, end and batches per update of each stretch; the last one ends with ``updates``."""
+    def _intervals(self, updates: int) -> Iterator[tuple[int, int, int]]:
+        """Start, end and batches per update of each interval; the last one ends with ``updates``."""
         ends = [*(start for start, _ in self.changes[1:]), updates]
         return ((start, end, count) for (start, count), end in zip(self.changes, ends, strict=True))

@@ -89,7 +89,7 @@ class OverridesConfig(Settings):
 
 
 @dataclass(kw_only=True)
-class TranslateConfig(TranslatorConfig, OverridesConfig):
+class TranslateConfig(OverridesConfig, TranslatorConfig):
     """Settings of recipes/translate.py."""
 
     input: str = setting(

@@ -91,8 +91,8 @@ def zip_lines(
         elif one is not other:
             longer, shorter = (first_name, second_name) if isinstance(one, str) else (second_name, first_name)
             raise DataError(
-                f"{longer} has a line {number:,} and {shorter} has not: they must match line by line; run "
-                f"{program('doctor')} to find the first line that is shifted"
+                f"{longer} has more lines than {shorter}, which ends before line {number:,}: they must match line by "
+                f"line; run {program('doctor')} to find the first line that is shifted"
             )
 
 

@@ -124,7 +124,7 @@ def test_bytes_of_an_update():
     work = training_work(MATCHED, 100, 100, counts, 2)
     assert work["loss"] == Work(0, 2 * 2 * 8 * 100)
     assert work["embedding"].bytes == 2 * 4 * 18 * 256
-    assert work["optimiser"].bytes == 8 * 4 * sum(weights(MATCHED, 100, 100).values())
+    assert work["optimizer"].bytes == 8 * 4 * sum(weights(MATCHED, 100, 100).values())
     assert work["decoder"].bytes == 3 * 4 * 4 * 512 * (256 + 512)
 
 

@@ -21,7 +21,7 @@ def test_lost_crossed_and_different_answers_are_counted():
         Reply("d", None, None, 9.0, "503: busy"),
     ]
     result = summary(Load(replies, 2.0), 4, {"a": "A", "b": "B", "c": "C", "d": "D"})
-    assert (result.questions, result.lost, result.crossed, result.different) == (4, 1, 1, 2)
+    assert (result.requests, result.lost, result.crossed, result.different) == (4, 1, 1, 2)
     assert (result.sentences_per_second, result.median, result.percentile99) == (1.5, 0.2, 0.3)
     assert "lost                          1 (503: busy)" in serving_table(result)
     nothing = summary(Load(replies[3:], 1.0), 1, {"d": "D"})
@@ -30,9 +30,9 @@ def test_lost_crossed_and_different_answers_are_counted():
 
 @pytest.mark.slow
 def test_a_server_in_its_own_process_answers_32_clients(tmp_path):
-    config = replace(small_benchmark(tmp_path), serving=ServingConfig(clients=32, questions=3))
+    config = replace(small_benchmark(tmp_path), serving=ServingConfig(clients=32, requests=3))
     measurement = measure_serving(config, prepare(config))
-    assert (measurement.clients, measurement.questions) == (32, 96)
+    assert (measurement.clients, measurement.requests) == (32, 96)
     assert (measurement.lost, measurement.crossed, measurement.different) == (0, 0, 0)
     assert 0 < measurement.median <= measurement.percentile95 <= measurement.percentile99
 

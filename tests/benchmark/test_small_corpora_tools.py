@@ -39,8 +39,7 @@ def test_other_corpora_are_named_as_they_are(tmp_path):
 def test_the_tokens_of_the_published_score_are_those_of_the_files(tmp_path, monkeypatch, tokenize):
     references, hypotheses = ["a b , c d", "e f g h i"], ["a b , c e", "e f g h i"]
     monkeypatch.setattr(small_corpora, "evaluate", lambda *_: {"beam": {"bleu": None, "chrf": "chrF"}})
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "syllables.py").write_text("def syllables(line): return line.replace(' ', ' x ')")
+    monkeypatch.setattr(small_corpora, "syllables", lambda line: line.replace(" ", " x "))
     write(tmp_path / "some", test_de=references)
     write(tmp_path / "run", **{"hypotheses_test_beam_txt": hypotheses})
     bleu, chrf = small_corpora.test(tmp_path / "run", Corpus("some", "en", "de", "-", tokenize=tokenize), tmp_path)
@@ -49,6 +48,21 @@ def test_the_tokens_of_the_published_score_are_those_of_the_files(tmp_path, monk
     assert chrf == "chrF"
     wanted = sacrebleu.corpus_bleu(hypotheses, [references], tokenize="none", force=True)
     assert bleu.score == pytest.approx(wanted.score)
+
+
+@pytest.mark.parametrize(
+    ("word", "parts"),
+    [
+        ("မြန်မာ", ["မြန်", "မာ"]),  # Myanmar: the second consonant ends its syllable
+        ("ကျောင်း", ["ကျောင်း"]),  # school: medial, vowel signs, final consonant and tone mark
+        ("သတ္တဝါ", ["သတ္တ", "ဝါ"]),  # animal: a stacked consonant
+        ("ဥပမာ ၁၂။", ["ဥ", "ပ", "မာ", "၁", "၂", "။"]),  # example 12.: independent vowel, digits, full stop
+        ("OK!", ["O", "K", "!"]),
+        (" ", []),
+    ],
+)
+def test_burmese_syllables(word, parts):
+    assert small_corpora.syllables(word).split(" ") == (parts or [""])
 
 
 def test_a_dictionary_has_the_words_that_translate_each_other():

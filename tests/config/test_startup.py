@@ -81,7 +81,8 @@ def test_recipes_of_a_clone_that_is_not_installed_are_one_line(tmp_path):
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment)
         assert (done.returncode, done.stdout) == (1, ""), path
-        assert done.stderr == "error: seq2seq is not installed: run pip install -e . in the clone's folder\n", path
+        advice = "use .venv/bin/python, or run pip install -e . in the clone's folder"
+        assert done.stderr == f"error: seq2seq is not installed: {advice}\n", path
 
 
 @pytest.mark.parametrize(

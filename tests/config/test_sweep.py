@@ -19,7 +19,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seq2seq.auto.choice import automatic_settings
-from seq2seq.config.hydra import compose_train
 from seq2seq.config.sweep_job import folder_name
 from seq2seq.config.sweep_table import Job, Status, describe, read_jobs, write_jobs
 from seq2seq.errors import DataError, RunError
@@ -199,19 +198,6 @@ def test_a_job_whose_warmup_is_shortened_is_skipped_when_finished(recipe, traine
     command = ["train", "-m", f"run={tmp_path}/s", "experiment=multi30k_quick", "training.updates=50", "seed=choice(1)"]
     assert [recipe(*command).code for _ in range(2)] == [0, 0]
     assert len(trained.seen) == 1, "the preset's warm-up of 100 updates was shortened"
-
-
-@pytest.mark.slow
-def test_a_sweep_with_numbered_folders_resumes_in_them(recipe, trained, tmp_path):
-    for number, seed in enumerate((1, 2)):
-        open_run(tmp_path / "s" / str(number), compose_train(overrides=[f"seed={seed}"]))
-    outcome = recipe("train", "-m", f"run={tmp_path}/s", "seed=1,2", "model.dropout=0.7")
-    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
-    assert "this command says model.dropout=0.7" in outcome.err
-    outcome = recipe("train", "-m", f"run={tmp_path}/s", "seed=2,3,1")
-    assert outcome.code == 0, outcome.err
-    assert [place[2:] for place in trained.seen] == [("1", True), ("seed=3", False), ("0", True)]
-    assert {row["job"]: row["seed"] for row in rows(tmp_path / "s")} == {"0": "1", "1": "2", "seed=3": "3"}
 
 
 @pytest.mark.slow

@@ -145,9 +145,9 @@ def test_the_encoding_is_a_setting_and_part_of_the_fingerprint(tmp_path):
     assert corpora[0].fingerprint != corpora[1].fingerprint
     config = DataConfig(test=SplitConfig(source=str(path), target=str(path)), encoding="cp1251")
     assert list(read_split(config, Split.test)) == [Pair("Привет\tHallo", "Привет\tHallo")]
-    with pytest.raises(ConfigError, match=r"data\.encoding=latin9000 is no encoding of text: name one such as"):
+    with pytest.raises(ConfigError, match=r"data\.encoding=latin9000 is not a text encoding: name one such as"):
         Corpus.read(path, encoding="latin9000")
-    with pytest.raises(ConfigError, match=r"encoding=base64 is no encoding"):
+    with pytest.raises(ConfigError, match=r"encoding=base64 is not a text encoding"):
         list(read_lines(path, "base64"))
     with pytest.raises(DataError, match=r"position 1 of the file is not cp1252: "):
         list(read_lines(written(tmp_path, b"\x81\n"), "cp1252"))

@@ -30,7 +30,7 @@ def test_a_corpus(recipe, tiny_run, tmp_path):
     assert outcome.code == 0, outcome.err
     result = json.loads((output / "corpus.json").read_text(encoding="utf-8"))
     assert result["pairs"] == 6
-    assert len(result["silenced"]) == 2
+    assert len(result["ablated"]) == 2
     assert (output / "corpus.html").read_text(encoding="utf-8").count("<img ") == len(list(output.glob("*.png"))) == 4
 
 

@@ -6,6 +6,9 @@
 - `against`: alternating measurements of another program and this one.
 - `peers`: quality and speed beside Transformers of other toolkits, at equal weights and at equal time.
 - `peers.decoding`: speed of translation beside LSTMs and a Transformer of other toolkits, in turn.
+- `cells`: recurrent cells at equal numbers of weights: quality, speed, memory.
+- `small_corpora`: `experiment=auto` on the corpora of RESULTS.md.
+- `more_data`: makes the dictionaries and texts of RESULTS.md.
 - `verify`: the figures of RESULTS.md, measured again.
 - `build_kernels`: compiles the arithmetic of exported pages.
 - `portable_speed`: exported models in every form: size, start, speed, equality.

@@ -2,15 +2,18 @@
 
 python -m tests.tools.small_corpora DATA RUNS --only guarani ja-en --seed 1
 
-DATA has a folder per corpus with aligned files, one sentence per line (`CORPORA`). Each corpus is one run folder in
-RUNS. The same command resumes an interrupted training, and repeats nothing that is finished. A row gives the processor
-time of all training commands in minutes, and BLEU and chrF of beam search with 95 % intervals.
+DATA has a folder per corpus with aligned files, one sentence per line, such as my-rk/train.my and my-rk/train.rk
+(`CORPORA`). Their sources: github.com/ye-kyaw-thu/myPar (my-rk), github.com/AmericasNLP/americasnlp2021 (americas),
+github.com/neubig/nmt-tips (nmttips-jaen), github.com/odashi/small_parallel_enja (enja-50k), LoResMT 2021's shared task
+(ga-en), manythings.org/anki (manythings-deu). Each corpus is one run folder in RUNS. The same command resumes an
+interrupted training, and repeats nothing that is finished. A row gives the processor time of all training commands in
+minutes, and BLEU and chrF of beam search with 95 % intervals.
 """
 
 import argparse
 import json
 import os
-import sys
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +21,10 @@ from sacrebleu.metrics.bleu import BLEU
 
 from seq2seq.metrics.score import Metric, measure
 from tests.tools.runs import evaluate, train
+
+STACKED, ASAT = "\u1039", "\u103a"
+BEGINS = re.compile("[\u1023-\u102a\u103f-\u104f!-~]")
+"""Burmese independent vowels, great sa, digits and signs; ASCII."""
 
 VALIDATION = 500
 """Pairs that are cut from the training pairs where a corpus has no validation set."""
@@ -36,7 +43,7 @@ class Corpus(NamedTuple):
     test: str = "test"
     """Name of the files; empty: the pairs of all sets are in one file, TARGET.txt.gz."""
     tokenize: str = "13a"
-    """sacreBLEU's tokenizer of the published score. ``syllables``: DATA/syllables.py makes tokens of the lines."""
+    """sacreBLEU's tokenizer of the published score; ``syllables``: see `syllables`."""
 
 
 CORPORA = {
@@ -94,11 +101,23 @@ def test(run: Path, corpus: Corpus, data: Path) -> tuple[Metric, Metric]:
     references = normalized if normalized.exists() else folder / f"{corpus.test}.{corpus.target}"
     hypotheses, expected = lines(run / "hypotheses.test.beam.txt"), lines(references)
     if corpus.tokenize == "syllables":
-        sys.path.append(str(data))
-        from syllables import syllables  # type: ignore[import-not-found]  # of DATA
-
         hypotheses, expected = ([syllables(line) for line in text] for text in (hypotheses, expected))
     return measure(BLEU(tokenize="none", force=True), hypotheses, expected, bootstrap=1000), chrf
+
+
+def syllables(line: str) -> str:
+    """Burmese or Rakhine text with a space before each syllable, and no others.
+
+    A syllable begins at a consonant, except one that is stacked below the consonant before it (after U+1039) or that
+    ends a syllable (before U+1039 or the asat, U+103A). Independent vowels, digits, signs and ASCII characters begin
+    syllables too. Vowel signs, medials and tone marks belong to the consonant before them.
+    """
+    text = "".join(line.split())
+    spaced = []
+    for before, character, after in zip(f"\0{text}", text, f"{text[1:]}\0", strict=False):
+        consonant = "\u1000" <= character <= "\u1021" and before != STACKED and after not in (STACKED, ASAT)
+        spaced.append(f" {character}" if consonant or BEGINS.match(character) else character)
+    return "".join(spaced).strip()
 
 
 def row(name: str, corpus: Corpus, run: Path, seconds: float, scores: tuple[Metric, Metric]) -> str:

@@ -256,7 +256,7 @@ def test_impossible_requests_raise_one_line():
         (
             lambda: translator(algorithm=Algorithm.word).translate("Wir.", prefix="Katze"),
             DataError,
-            "no tokens of the vocabulary write the prefix 'Katze'",
+            "the vocabulary cannot write the prefix 'Katze'",
         ),
     ]
     for ask, kind, message in cases:

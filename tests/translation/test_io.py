@@ -35,7 +35,8 @@ def test_requests_get_tag_prefix_and_phrases(tmp_path):
     ]
     assert list(requests(TranslateConfig(prefix="Wo"), ["a", "b"])) == [Request("a", "Wo"), Request("b", "Wo")]
     with pytest.raises(
-        DataError, match=r"prefixes.txt has a line 2 and the input has not: they must match line by line"
+        DataError,
+        match=r"prefixes.txt has more lines than the input, which ends before line 2: they must match line by line",
     ):
         list(requests(config, ["A key?"]))
     assert load_glossary(None) is None
@@ -51,8 +52,8 @@ def test_a_tag_that_the_model_does_not_know_is_refused(tiny_run):
 def test_pairs_must_match_line_by_line(tmp_path):
     assert list(zip_lines(["a"], ["b"], "one", "other")) == [("a", "b")]
     for first, second, message in (
-        (["a"], [], "one has a line 1 and other"),
-        ([], ["a"], "other has a line 1 and one"),
+        (["a"], [], "one has more lines than other, which ends before line 1"),
+        ([], ["a"], "other has more lines than one, which ends before line 1"),
     ):
         with pytest.raises(DataError, match=message):
             list(zip_lines(first, second, "one", "other"))

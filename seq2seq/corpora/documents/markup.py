@@ -226,7 +226,7 @@ class MarkupReader(ABC):
                 safe = self._last if self.hold is None else self.hold
                 if self._fed - safe > LONGEST:
                     raise DataError(
-                        f"{self.name}: a unit, a tag or a comment of more than {LONGEST:,} bytes: this is no text"
+                        f"{self.name}: a unit, a tag or a comment of more than {LONGEST:,} bytes: export the file again"
                     )
                 yield safe
             self._parser.Parse(b"", True)
@@ -265,7 +265,7 @@ class MarkupReader(ABC):
     def _on_start(self, tag: str, attributes: dict[str, str]) -> None:
         self._last = self._parser.CurrentByteIndex
         if len(self.path) >= DEEPEST:
-            raise DataError(f"{self.name}: more than {DEEPEST} elements inside each other: this is no document")
+            raise DataError(f"{self.name}: more than {DEEPEST} elements inside each other: export the file again")
         prefix, colon, name = tag.rpartition(":")
         self.prefix = prefix + colon
         self.path.append(name)

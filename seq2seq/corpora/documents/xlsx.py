@@ -217,7 +217,7 @@ class XlsxFile(ColumnDocument):
             sheet.reset_dimensions()  # some programs write wrong ones
             for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
                 if number > MOST_ROWS:
-                    raise DataError(f"{self.name}: a row beyond {MOST_ROWS:,}: this is no sheet of Excel")
+                    raise DataError(f"{self.name}: a row beyond {MOST_ROWS:,}: save the workbook again as .xlsx")
                 yield number, [_unescaped(value) for value in row]
 
     @contextmanager

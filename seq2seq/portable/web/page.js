@@ -147,7 +147,7 @@
       showError("");
       send();
     });
-    const text = "This device does not compute what the model's author computed";
+    const text = "This device gives other results than the device of the model's author";
     showError(`${text} (${fault}), so its translations may be wrong. Try another browser or device.`, anyway);
   }
 

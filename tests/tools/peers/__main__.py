@@ -1,7 +1,7 @@
 """This toolkit beside Transformers of JoeyNMT and eole: same text, vocabulary and number of weights, then same time.
 
 python -m tests.tools.peers TEXT FOLDER --source en --target de --validation val --test test_2016_flickr \
-    --joeynmt /tmp/peers/joeynmt/bin/python --eole /tmp/peers/eole/bin/python \
+    --joeynmt ../joeynmt/bin/python --eole ../eole/bin/python \
     --ours experiment=multi30k_student training.updates=8000
 
 TEXT has aligned files, one sentence per line: ``train.en``, ``val.en`` and so on. A peer is left out if its Python is

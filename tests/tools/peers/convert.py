@@ -1,6 +1,6 @@
 """Write the Transformer of an eole folder in the format of CTranslate2, which has no converter for eole.
 
-/tmp/peers/eole/bin/python tests/tools/peers/convert.py FROM TO
+../eole/bin/python tests/tools/peers/convert.py FROM TO
 
 The Python of eole's environment runs it: nothing of this toolkit is imported.
 """

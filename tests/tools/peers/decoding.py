@@ -1,8 +1,8 @@
 """Speed of translation, ours beside LSTMs of OpenNMT-py and eole and a Transformer of eole, which CTranslate2 runs too.
 
 OMP_NUM_THREADS=2 python -m tests.tools.peers.decoding TEXT FOLDER --runs runs/student --source en --target de \
-    --validation val --test test_2016_flickr --opennmt /tmp/peers/opennmt-py/bin/python \
-    --eole /tmp/peers/eole/bin/python
+    --validation val --test test_2016_flickr --opennmt ../opennmt-py/bin/python \
+    --eole ../eole/bin/python
 
 TEXT is as for ``python -m tests.tools.peers``. All systems have the vocabulary of the first run, which must be joint.
 The LSTMs have its sizes (`lstm.py` shows how OpenNMT-py is installed), the Transformer its number of weights. They are

@@ -2,13 +2,13 @@
 
 It needs an environment of its own:
 
-    python3 -m venv /tmp/peers/eole
-    /tmp/peers/eole/bin/pip install torch==2.13.0
-    /tmp/peers/eole/bin/pip install --no-deps eole==0.6.4
-    /tmp/peers/eole/bin/pip install configargparse 'numpy>=2' pydantic pyyaml rapidfuzz rich sacrebleu safetensors \
+    python3 -m venv ../eole
+    ../eole/bin/pip install torch==2.13.0
+    ../eole/bin/pip install --no-deps eole==0.6.4
+    ../eole/bin/pip install configargparse 'numpy>=2' pydantic pyyaml rapidfuzz rich sacrebleu safetensors \
         'sentencepiece<=0.2.2' six subword-nmt tensorboard 'pyonmttok>=1.38.1,<2' 'ctranslate2>=4,<5' huggingface_hub \
         pyahocorasick tokenizers waitress torch-optimi pandas aiohttp fastapi uvicorn requests
-    /tmp/peers/eole/bin/pip install --only-binary :all: spacy fasttext-wheel
+    ../eole/bin/pip install --only-binary :all: spacy fasttext-wheel
 """
 
 import re

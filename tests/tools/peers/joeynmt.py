@@ -2,10 +2,10 @@
 
 It needs an environment of its own:
 
-    python3 -m venv /tmp/peers/joeynmt
-    /tmp/peers/joeynmt/bin/pip install torch==2.13.0
-    /tmp/peers/joeynmt/bin/pip install --no-deps joeynmt==2.3.0
-    /tmp/peers/joeynmt/bin/pip install numpy pyyaml six packaging sacrebleu sacremoses sentencepiece==0.2.0 \
+    python3 -m venv ../joeynmt
+    ../joeynmt/bin/pip install torch==2.13.0
+    ../joeynmt/bin/pip install --no-deps joeynmt==2.3.0
+    ../joeynmt/bin/pip install numpy pyyaml six packaging sacrebleu sacremoses sentencepiece==0.2.0 \
         subword-nmt tensorboard pandas future wrapt importlib_metadata matplotlib
 """
 

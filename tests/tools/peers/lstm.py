@@ -5,12 +5,12 @@ target and output layer have separate tables. Adam without a schedule. The check
 perplexity is kept. `eole.py` shows how eole is installed. OpenNMT-py needs an environment of its own; it asks for a
 torch below 2.3, which is left aside:
 
-    python3 -m venv /tmp/peers/opennmt-py
-    /tmp/peers/opennmt-py/bin/pip install torch==2.13.0
-    /tmp/peers/opennmt-py/bin/pip install --no-deps OpenNMT-py==3.5.1
-    /tmp/peers/opennmt-py/bin/pip install configargparse pyyaml six numpy sentencepiece sacrebleu tensorboard \
+    python3 -m venv ../opennmt-py
+    ../opennmt-py/bin/pip install torch==2.13.0
+    ../opennmt-py/bin/pip install --no-deps OpenNMT-py==3.5.1
+    ../opennmt-py/bin/pip install configargparse pyyaml six numpy sentencepiece sacrebleu tensorboard \
         'ctranslate2>=4,<5' 'pyonmttok>=1.37,<2' flask waitress rapidfuzz pyahocorasick 'setuptools<81'
-    /tmp/peers/opennmt-py/bin/pip install --only-binary :all: spacy fasttext-wheel
+    ../opennmt-py/bin/pip install --only-binary :all: spacy fasttext-wheel
 """
 
 import os
