@@ -30,6 +30,7 @@ class FakeTranslator:
     ensemble = SimpleNamespace(
         attends=True,
         products=1000,
+        state_size=10,
         width=10,
         target=SimpleNamespace(size=100, encode_all=lambda texts: list(map(list, texts))),
         encoded=lambda texts: ([], list(map(list, texts))),

@@ -117,6 +117,10 @@ def arrangements() -> dict[str, Arrangement]:
         "rnn_tanh": model(general, cell=CellKind.rnn_tanh),
         "rnn_relu": model(general, cell=CellKind.rnn_relu),
         "layer_norm_lstm": model(general, cell=CellKind.layer_norm_lstm),
+        "sru": model(general, cell=CellKind.sru),
+        "min_gru": model(general, cell=CellKind.min_gru),
+        "slstm": model(general, cell=CellKind.slstm),
+        "mlstm": model(general, cell=CellKind.mlstm),
         "language model": model(layers=0, bridge=BridgeKind.zero),
     }
     usual, precision = models["general attention"], Precision.float32

@@ -81,10 +81,16 @@ def make_batch(sources: Sequence[Ids], targets: Sequence[Ids]) -> Batch:
     return Batch(source_BS, lengths_B, target_BT, positions_P, labels_BT.flatten()[positions_P])
 
 
-def batches_by_length(sources: Sequence[Ids], tokens: int) -> Iterator[list[int]]:
-    """Row numbers of the non-empty sources, longest first, in batches of at most ``tokens`` padded tokens."""
+def batches_by_length(sources: Sequence[Ids], tokens: int, rows: int | None = None) -> Iterator[list[int]]:
+    """Row numbers of the non-empty sources, longest first, in batches.
+
+    Args:
+        sources: all sources.
+        tokens: most padded tokens of a batch; a source that has more is a batch by itself.
+        rows: most rows of a batch, None: any number.
+    """
     order = sorted((row for row, source in enumerate(sources) if len(source)), key=lambda row: -len(sources[row]))
     while order:
-        size = max(1, tokens // (len(sources[order[0]]) + 1))
+        size = max(1, min(tokens // (len(sources[order[0]]) + 1), len(order) if rows is None else rows))
         yield order[:size]
         order = order[size:]

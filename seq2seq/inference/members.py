@@ -83,6 +83,12 @@ class Members:
             model.network.output.weight.numel() for model in models
         )
 
+    @cached_property
+    def state_size(self) -> int:
+        """Numbers of the recurrent state of a hypothesis, which a search step reads and writes: large with mLSTMs."""
+        models = [*self.translators, *([] if self.language_model is None else [self.language_model])]
+        return sum(cell.hidden_size + cell.state_size for model in models for cell in model.network.decoder.cells)
+
     @property
     def width(self) -> int:
         """Width of the encoders' states at a position, summed over members."""

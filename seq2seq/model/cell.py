@@ -65,9 +65,13 @@ class Cell(nn.Module):
         """The cell state of one number per unit (N, H); None for cells without one."""
         return cell_of(state)[:, : self.hidden_size] if self.has_cell_state else None
 
-    def forget_bias(self) -> Tensor | None:
-        """The biases of the forget gate (H,), to be filled; None for cells without that gate."""
-        return None
+    def shown(self, state: CellState) -> Tensor:
+        """The hidden state (N, H) if the output gate were open; the hidden state itself in cells without that gate."""
+        units_NH = self.unit_state(state)
+        return state.hidden_NH if units_NH is None else units_NH.tanh()
+
+    def fill_forget_bias(self, bias: float) -> None:
+        """Set the biases of the forget gate, which keeps more of the state the higher they are; else do nothing."""
 
     def zero_unit(self, unit: int) -> None:
         """Change the weights so that a unit's hidden and cell states are 0 after every step.
@@ -139,6 +143,10 @@ class WrappedCell(Cell):
     def start(self, hidden_NH: Tensor, cell_NH: Tensor | None) -> CellState:
         """The initial state of the other cell."""
         return self.cell.start(hidden_NH, cell_NH)
+
+    def shown(self, state: CellState) -> Tensor:
+        """What the other cell shows."""
+        return self.cell.shown(state)
 
     def weights(self) -> list[Tensor]:
         """The weights of the other cell."""
@@ -217,9 +225,9 @@ class LSTM(FusedCell, nn.LSTM):
         states = states_NTH.masked_fill(padding_NT.unsqueeze(2), 0)
         return states, CellState(last_states(states_NTH, padding_NT), cell_NH)
 
-    def forget_bias(self) -> Tensor:
-        """The forget gate's first bias; the second is added to it."""
-        return self.weights()[2][self.hidden_size : 2 * self.hidden_size]
+    def fill_forget_bias(self, bias: float) -> None:
+        """Set the forget gate's first bias; the second is added to it."""
+        self.weights()[2][self.hidden_size : 2 * self.hidden_size].fill_(bias)
 
 
 class HiddenStateCell(FusedCell):

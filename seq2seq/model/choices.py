@@ -66,7 +66,7 @@ CELL_TRAITS = {
     CellKind.layer_norm_lstm: _LSTM._replace(by_position=True),
     CellKind.ssru: _FEEDFORWARD_GATES._replace(blocks=2, has_cell_state=True),
     CellKind.sru: _FEEDFORWARD_GATES._replace(blocks=4, has_cell_state=True, by_position=True),
-    CellKind.min_gru: _FEEDFORWARD_GATES._replace(blocks=2, has_forget_gate=False),
+    CellKind.min_gru: _FEEDFORWARD_GATES._replace(blocks=2),
     CellKind.min_lstm: _FEEDFORWARD_GATES._replace(blocks=3),
     CellKind.slstm: _LSTM._replace(keeps_initial_state=True, by_position=True, packed=True),
     CellKind.mlstm: _FEEDFORWARD_GATES._replace(blocks=4),

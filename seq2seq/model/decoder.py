@@ -178,8 +178,7 @@ class Decoder(nn.Module):
             state: the initial state.
         """
         top = CellState(state.hidden_LNH[-1], None if state.cell_LNH is None else state.cell_LNH[-1])
-        units_NH = self.cells[-1].unit_state(top)
-        shown_NH = top.hidden_NH if units_NH is None else units_NH.tanh()
+        shown_NH = self.cells[-1].shown(top)
         constant_ND = self._constant(memory, len(shown_NH))
         return self._features(shown_NH.unsqueeze(1), None, embedded_N1E, constant_ND, None).squeeze(1)
 

@@ -40,6 +40,4 @@ def initialize(network: nn.Module, config: ModelConfig) -> None:
         if isinstance(module, nn.GroupNorm | nn.LayerNorm):
             module.weight.fill_(1)
     for cell in cells:
-        forget_bias = cell.forget_bias()
-        if forget_bias is not None:
-            forget_bias.fill_(config.forget_bias)
+        cell.fill_forget_bias(config.forget_bias)

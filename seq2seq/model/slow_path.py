@@ -22,7 +22,7 @@ def sequential_attention_settings(config: ModelConfig) -> list[str]:
 def slow_path_warnings(config: ModelConfig, cpu_in_16_bits: bool = False) -> list[str]:
     """One line for every setting with which a part runs position by position; empty if all parts are fused.
 
-    A fused layer is one call over all positions (cuDNN, oneDNN). The slow path changes speed, nothing else.
+    A fused layer is one call over all positions (cuDNN, oneDNN). The slow path changes speed, and with mLSTM memory.
 
     Args:
         config: settings of the network.
@@ -30,13 +30,15 @@ def slow_path_warnings(config: ModelConfig, cpu_in_16_bits: bool = False) -> lis
     """
     cells = {"encoder": config.encoder.cell} if config.encoder.layers else {}
     cells |= {"decoder": config.decoder.cell}
+    matrices = config.decoder.cell is CellKind.mlstm
+    stored = " and stores an mLSTM's matrices at each: lower batch.tokens if memory is short" if matrices else ""
     return [
         *(
             f"model.{side}.cell={cell}: no fused kernel{why}, the {side}'s layers run one position at a time"
             for side, cell in cells.items()
             if (why := _lacks_kernel(cell, cpu_in_16_bits)) is not None
         ),
-        *(f"{name}: the decoder runs one position at a time" for name in sequential_decoder_settings(config)),
+        *(f"{name}: the decoder runs one position at a time{stored}" for name in sequential_decoder_settings(config)),
         *(f"{name}: attention runs one position at a time" for name in sequential_attention_settings(config)),
     ]
 

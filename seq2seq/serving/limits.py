@@ -20,6 +20,9 @@ MAX_HYPOTHESES = 512
 MAX_PRODUCTS = 2_000_000_000
 """Most multiplications of one search step, about 0.1 s of a core. Other requests cannot run within a step."""
 
+MAX_STATE_NUMBERS = 10_000_000
+"""Most numbers of recurrent states of one search step, about 0.1 s of a core too; only mLSTMs have so many."""
+
 MAX_ENCODER_STATES = 1_000_000
 """Most encoder state values of a batch. A layer needs several times as many, and paused tasks keep theirs."""
 
@@ -77,7 +80,7 @@ def check_count(name: str, count: int | None, limit: int) -> None:
 
 def max_hypotheses(members: Members) -> int:
     """Return the most hypotheses of one search step with this model."""
-    return min(MAX_HYPOTHESES, MAX_PRODUCTS // members.products)
+    return min(MAX_HYPOTHESES, MAX_PRODUCTS // members.products, MAX_STATE_NUMBERS // members.state_size)
 
 
 def max_source_tokens(members: Members) -> int:

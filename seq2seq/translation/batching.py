@@ -24,6 +24,9 @@ BATCH_TOKENS = 3072
 GPU_BATCH_TOKENS = 16_384
 """The same on a GPU, which takes as long for few rows as for many."""
 
+STATE_NUMBERS, GPU_STATE_NUMBERS = 2**25, 2**28
+"""Maximum numbers of the recurrent states of a batch; only mLSTMs have so many (512 units: 512 hypotheses)."""
+
 BATCH_SAMPLES = 8
 """Samples per sentence above which batches get fewer sentences."""
 
@@ -71,7 +74,7 @@ def _translate_chunk(members: Members, requests: list[Request], options: SearchO
 
     without_tokens = [row for row, tokens in enumerate(longest) if not tokens]
     results = {row: _translate_long(members, requests[row], options) for row in without_tokens}
-    results |= map_batches(batches(requests, longest, options.search, batch_tokens(members)), process)
+    results |= map_batches(batches(requests, longest, options.search, members), process)
     return [results[row] for row in range(len(requests))]
 
 
@@ -129,21 +132,27 @@ def batch_tokens(members: Members) -> int:
     return BATCH_TOKENS if members.translators[0].device.type == "cpu" else GPU_BATCH_TOKENS
 
 
+def batch_sentences(members: Members, search: SearchConfig) -> int:
+    """Return the maximum number of sentences of a batch by the size of the recurrent state of their hypotheses."""
+    numbers = STATE_NUMBERS if members.translators[0].device.type == "cpu" else GPU_STATE_NUMBERS
+    return max(1, numbers // (members.state_size * search.rows))
+
+
 def batches(
-    requests: Sequence[Request], longest: Sequence[Sequence[int]], search: SearchConfig, max_tokens: int
+    requests: Sequence[Request], longest: Sequence[Sequence[int]], search: SearchConfig, members: Members
 ) -> Iterator[list[int]]:
-    """Yield row numbers of non-blank sentences in batches of similar length and at most ``max_tokens`` source tokens.
+    """Yield row numbers of non-blank sentences in batches of similar length, as large as memory allows.
 
     Sentences with phrases get batches of their own: they are searched by another algorithm, and a translation must not
     depend on its batch.
     """
     rows = search.rows if search.method in SAMPLING_METHODS else 1
-    size = max_tokens * BATCH_SAMPLES // max(BATCH_SAMPLES, rows)
+    size = batch_tokens(members) * BATCH_SAMPLES // max(BATCH_SAMPLES, rows)
     for constrained in (False, True):
         own = [
             tokens if bool(each.phrases) is constrained else [] for each, tokens in zip(requests, longest, strict=True)
         ]
-        yield from batches_by_length(own, size)
+        yield from batches_by_length(own, size, batch_sentences(members, search))
 
 
 def batch_rows(members: Members, requests: Sequence[Request], search: SearchConfig) -> list[list[int]]:
@@ -156,5 +165,5 @@ def batch_rows(members: Members, requests: Sequence[Request], search: SearchConf
     return [[row] for row, each in enumerate(requests) if len(each.text) > MAX_SEGMENT] + [
         [start + row for row in rows]
         for start, chunk in chunks
-        for rows in batches(chunk, _encode(members, chunk)[1], search, batch_tokens(members))
+        for rows in batches(chunk, _encode(members, chunk)[1], search, members)
     ]

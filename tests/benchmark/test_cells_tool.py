@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from model_folders import model_folder, tokenizers_of
 
 from seq2seq.config.hydra import compose_train
@@ -44,6 +45,17 @@ def test_models_have_about_as_many_weights(base, word):
     assert chosen.decoder.size / chosen.encoder.size == pytest.approx(2, rel=0.4)
 
 
+def test_layers_of_the_first_word_are_those_of_the_others(tmp_path):
+    """They are sized for them, so they must be trained with them."""
+    words = [Variant.parse(word) for word in ("lstm:lstm:2", "ssru", "gru:gru:3")]
+    model = compose_train(None, [*cells.settings_of(words[0], None), "model.encoder.size=32"]).model
+    assert (model.encoder.layers, model.decoder.layers) == (2, 2)
+    first = RunFolder.open(model_folder(tmp_path / "first", model=model))
+    for word, layers in zip(words[1:], (2, 3), strict=True):
+        other = compose_train(None, cells.settings_of(word, first)).model
+        assert (other.encoder.layers, other.decoder.layers) == (layers, layers)
+
+
 def test_the_table_has_means_over_seeds_and_ratios_to_the_first(tool, tmp_path, monkeypatch):
     trained, rounds = [], []
 
@@ -67,9 +79,11 @@ def test_the_table_has_means_over_seeds_and_ratios_to_the_first(tool, tmp_path, 
     out = tool("cells", str(tmp_path), "--cells", "lstm", "ssru", "--seeds", "1", "2", "--settings", *settings).out
     assert trained == ["lstm-lstm.1", "lstm-lstm.2", "ssru-ssru.1", "ssru-ssru.2"]
     assert rounds == ["lstm-lstm.1", "ssru-ssru.1"] * 3
-    first, second = out.split("\n")[4:6]
+    first, second = [line for line in out.split("\n") if line.startswith("| ")][1:]
     assert first.startswith("| lstm, 1 × 32 | lstm, 1 × 64 | ")
     assert first.endswith(" | 1.5 | 15.0 ± 7.1 | 15.0 ± 7.1 | 15.0 ± 7.1" + 4 * " | 1 (1.00 ×)" + " |")
     assert second.endswith(" | 3.5 | 15.0 ± 7.1 | 15.0 ± 7.1 | 15.0 ± 7.1" + 4 * " | 2 (2.00 ×)" + " |")
-    assert (tmp_path / "table.md").read_text("utf-8").startswith("python -m tests.tools.cells ")
+    written = (tmp_path / "table.md").read_text("utf-8")
+    assert written.startswith("python -m tests.tools.cells ")
+    assert f"PyTorch {torch.__version__}" in written
     assert RunFolder.open(tmp_path / "ssru-ssru.2").section("model", ModelConfig).encoder.cell is CellKind.ssru

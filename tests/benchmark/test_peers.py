@@ -109,6 +109,11 @@ def test_text_is_the_same_for_all(arguments, text):
     arguments.pairs = 10
     with pytest.raises(SystemExit, match="name another FOLDER"):
         prepare(arguments, text.folder)
+    arguments.pairs = None
+    changed = arguments.text / "test.de"
+    changed.write_text(changed.read_text().replace("A", "B", 1))
+    with pytest.raises(SystemExit, match="other text"):
+        prepare(arguments, text.folder)
 
 
 @pytest.mark.parametrize("config", [joeynmt.config, eole.config])

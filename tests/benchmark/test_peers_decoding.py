@@ -131,8 +131,8 @@ def test_systems_are_measured_in_turn_with_their_fastest_batch(arguments, text, 
     assert [name for name, *_ in calls[:3]] == ["ours", "A", "B"], "all are loaded before the first is measured"
     for situation, beam in ((BEAM, 5), (GREEDY, 1)):
         of = [call for call in calls[3:] if call[1] == len(test) and call[2] == beam]
-        assert [call[0] for call in of] == ["ours", *["A"] * 3, *["B"] * 3, *["ours", "A", "B"] * 2]
-        assert [call[3] for call in of[7:]] == [OWN_BATCHES, 64, 32] * 2
+        assert [call[0] for call in of] == ["ours", *["A"] * 4, *["B"] * 4, *["ours", "A", "B"] * 2]
+        assert [call[3] for call in of[9:]] == [OWN_BATCHES, 64, 32] * 2
         found = table[situation.name]
         assert [found[name].batch for name in ("ours", "A", "B")] == [OWN_BATCHES, 64, 32]
         assert found["A"].seconds == [1.0, 1.0]
@@ -160,7 +160,7 @@ def test_tables_and_goals():
     batched = {
         "ours": measurement(100, 1000, 35.0, 1.0, 2.0, 1.5, batch=OWN_BATCHES),  # 66.7 sentences per second
         "A": measurement(100, 500, 34.0, 7.0, 8.0, 7.5),
-        "B": measurement(100, 1000, 34.0, 7.0, 8.0, 7.4),
+        "B": measurement(100, 1250, 34.0, 7.0, 8.0, 7.5),  # as fast as A by sentences, faster than it by tokens
         "T": measurement(100, 1000, 36.0, 3.0, 3.0, 3.0),
         "C": measurement(100, 1000, 35.0, 1.5, 1.5, 1.5),
     }
@@ -175,7 +175,8 @@ def test_tables_and_goals():
     assert [row[4] for row in rows[1:]] == ["10.0 (10.0–20.0)"] * 4 + ["30.0 (30.0–30.0)"]
     goals = {row[0]: row[1] for row in cells(speed_table.goal_table(systems, table))[1:]}
     assert list(goals.values()) == [
-        *("passed: 5.00", "missed: 4.93", "missed: 1.00", "missed: 1.00"),
+        *("passed: 5.00, by tokens 10.00", "missed: 5.00, by tokens 4.00"),
+        *("missed: 1.00, by tokens 1.00", "missed: 1.00, by tokens 1.00"),
         "missed: -0.60",
         *("passed: 1.00 times, BLEU +0.00", "passed: 1.00 times, BLEU +0.00", "missed: 3.00 times, BLEU -0.10"),
     ]
@@ -214,7 +215,7 @@ def test_the_systems_and_what_is_kept(arguments, tmp_path, monkeypatch):
         monkeypatch.setattr(kind, "train", train)
     monkeypatch.setattr(decoding, "run", lambda command, log: done.append(f"convert {command[2].parent.name}"))
     monkeypatch.setattr(decoding, "equal_translations", lambda *_: {1: 12, 5: 11})
-    monkeypatch.setattr(decoding, "machine", lambda: "a processor")
+    monkeypatch.setattr(decoding, "heading", lambda tool: "a processor")
     monkeypatch.setattr(speed.subprocess, "Popen", lambda *_, **__: SimpleNamespace(kill=int, wait=int))
     monkeypatch.setattr(decoding, "measure", measure)
     found, table = decoding.side_by_side(arguments)

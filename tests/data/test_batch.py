@@ -80,3 +80,4 @@ def test_batches_by_length_contain_every_row_once_within_the_budget():
     assert sorted(row for rows in batches for row in rows) == [0, 2, 3, 4, 5, 6]
     for rows in batches:
         assert len(rows) == 1 or len(rows) * (max(len(sources[row]) for row in rows) + 1) <= 1000
+    assert [len(rows) for rows in batches_by_length(sources, 1000, rows=2)] == [1, 1, 2, 2]

@@ -184,13 +184,27 @@ def test_a_simple_step_by_hand(relu, expected):
 
 
 @pytest.mark.parametrize("kind", CellKind)
+@torch.no_grad()
+def test_a_higher_forget_bias_keeps_more_of_the_state(kind):
+    cell, inputs = make_cell(kind, INPUTS, UNITS).double(), random_inputs(1, [1, 1])[0][:, 0]
+    gates = []
+    for bias in (-2.0, 2.0):
+        cell.fill_forget_bias(bias)
+        gates.append(cell.step(inputs, random_state(kind, 2))[1])
+    low, high = gates
+    if kind.traits.has_forget_gate:
+        assert (high["forget"] > low["forget"]).all()
+    else:
+        assert all(torch.equal(high[name], low[name]) for name in low)
+
+
+@pytest.mark.parametrize("kind", CellKind)
 def test_each_kind_builds_its_cell(kind):
     cell = make_cell(kind, INPUTS, UNITS)
     assert (cell.input_size, cell.hidden_size) == (INPUTS, UNITS)
     rows, traits = cell.blocks * UNITS, kind.traits
     assert traits.blocks == cell.blocks
     assert (traits.has_cell_state, traits.has_recurrent_weights) == (cell.has_cell_state, cell.has_recurrent_weights)
-    assert traits.has_forget_gate == (cell.forget_bias() is not None)
     W_ih, *others = cell.weights()
     assert W_ih.shape == (rows, INPUTS)
     assert others[0].shape == (rows, UNITS) or kind not in RECURRENT

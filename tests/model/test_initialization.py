@@ -161,7 +161,9 @@ def test_a_layer_normalised_lstm_starts_with_unit_gains_and_open_forget_gates(in
         assert (torch.cat([lstm.gate_norm.weight, lstm.cell_norm.weight]) == 1).all()
 
 
-@pytest.mark.parametrize("cell", [CellKind.ssru, CellKind.sru, CellKind.min_lstm, CellKind.slstm, CellKind.mlstm])
+@pytest.mark.parametrize(
+    "cell", [CellKind.ssru, CellKind.sru, CellKind.min_gru, CellKind.min_lstm, CellKind.slstm, CellKind.mlstm]
+)
 def test_forget_gates_of_recent_cells_start_open(cell):
     network = fresh(Initialization.orthogonal, 0.7, cell=cell)
     cells = [module for module in network.modules() if isinstance(module, Cell)]
@@ -170,6 +172,8 @@ def test_forget_gates_of_recent_cells_start_open(cell):
         biases = module.weights()[-1]
         if cell is CellKind.mlstm:  # one for each head, the last of its biases
             others, forget = biases[: -module.heads], biases[-module.heads :]
+        elif cell is CellKind.min_gru:  # one minus its update gate keeps the state
+            forget, others = biases.mul(-1).tensor_split([module.hidden_size])
         else:
             size = module.hidden_size
             others, forget = torch.cat([biases[:size], biases[2 * size :]]), biases[size : 2 * size]
@@ -177,7 +181,7 @@ def test_forget_gates_of_recent_cells_start_open(cell):
         assert not others.any()
 
 
-@pytest.mark.parametrize("cell", [CellKind.gru, CellKind.rnn_tanh, CellKind.rnn_relu, CellKind.min_gru])
+@pytest.mark.parametrize("cell", [CellKind.gru, CellKind.rnn_tanh, CellKind.rnn_relu])
 def test_cells_without_a_forget_gate_have_no_bias(cell):
     network = fresh(Initialization.uniform, 0.7, cell=cell)
     assert all(not parameter.any() for parameter in network.parameters() if parameter.dim() == 1)

@@ -67,6 +67,16 @@ def test_every_reason_has_a_warning():
     assert all(line.endswith("one position at a time") for line in warnings)
 
 
+def test_an_mlstm_whose_decoder_waits_says_that_it_needs_memory():
+    """Each position stores its matrices: with 64 units a state has 1,024 numbers and more, with 256 16,384."""
+    config = ModelConfig(
+        decoder=DecoderConfig(cell=CellKind.mlstm, input_feeding=True), attention=AttentionKind.additive
+    )
+    [warning] = slow_path_warnings(config)
+    assert warning.startswith("model.decoder.input_feeding=true: the decoder runs one position at a time and stores")
+    assert "batch.tokens" in warning
+
+
 ATTENDING = ModelConfig(attention=AttentionKind.additive)
 FEEDING = DecoderConfig(input_feeding=True)
 

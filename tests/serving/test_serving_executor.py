@@ -209,6 +209,15 @@ def test_long_sentences_of_wide_models_have_smaller_batches():
     assert wide.calls == [["a" * 12, "b" * 8], ["c"]]
 
 
+def test_a_model_with_a_large_recurrent_state_has_smaller_batches():
+    matrices = with_products(RecordingTranslator(), 1000)
+    matrices.ensemble.state_size = 2_500_000
+    with TranslationExecutor({"one": matrices}, LIMITS) as executor:
+        pending = executor.translate(BatchKey("one", beam_size=2), [Request("a"), Request("b"), Request("c")])
+        assert len(pending.future.result(30)) == 3
+    assert matrices.calls == [["a", "b"], ["c"]]
+
+
 def with_products(translator, products):
     translator.ensemble = SimpleNamespace(**{**vars(FakeTranslator.ensemble), "products": products})
     return translator

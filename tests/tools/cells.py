@@ -5,17 +5,17 @@ python -m tests.tools.cells FOLDER --cells lstm ssru lstm:ssru min_gru:min_gru:2
 
 A word of ``--cells`` is a cell for both sides, or one of the encoder and one of the decoder, and perhaps the number of
 layers of both. The first has the sizes of the settings; those of the others are chosen so that the models have about as
-many weights. ``--settings`` are those of recipes/train.py, and must name a test set.
+many weights, with the layers of the first unless their word names others. ``--settings`` are those of
+recipes/train.py, and must name a test set.
 
 Each cell and seed is a run in FOLDER. The same command resumes an interrupted training and repeats nothing that is
 finished. Then recipes/benchmark.py measures the runs of the first seed in turn, A B C A B C, ``--rounds`` times: for
-this the machine should be quiet. FOLDER/table.md has the table. Training is processor time with validations and tests.
+this the machine should be quiet. FOLDER/table.md has the table. Training is processor time with validations.
 """
 
 import argparse
 import json
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -32,6 +32,7 @@ from seq2seq.model.config import ModelConfig
 from seq2seq.run.folder import RunFolder
 from seq2seq.run.network import make_network
 from seq2seq.tokenizer.tokenizer import Tokenizers
+from tests.tools.heading import heading
 from tests.tools.runs import evaluate, train
 
 STEP, LARGEST = 16, 2048
@@ -49,7 +50,7 @@ class Variant(NamedTuple):
     encoder: CellKind
     decoder: CellKind
     layers: int | None
-    """Of both sides; None: as in the settings."""
+    """Of both sides; None: those of the settings, or of the first variant."""
 
     @classmethod
     def parse(cls, word: str) -> "Variant":
@@ -106,13 +107,12 @@ def settings_of(variant: Variant, first: RunFolder | None) -> list[str]:
     """The settings of a variant's model, which has as many weights as the ``first``; None: it is the first."""
     sides = {"encoder": variant.encoder, "decoder": variant.decoder}
     settings = [f"model.{side}.cell={cell}" for side, cell in sides.items()]
-    if variant.layers is not None:
-        settings += [f"model.{side}.layers={variant.layers}" for side in sides]
     if first is None:
-        return settings
+        return settings + [f"model.{side}.layers={variant.layers}" for side in sides if variant.layers is not None]
     model, tokenizers = first.section("model", ModelConfig), first.tokenizers()
     chosen = sized(variant.model(model), tokenizers, weights(model, tokenizers))
-    return [*settings, f"model.encoder.size={chosen.encoder.size}", f"model.decoder.size={chosen.decoder.size}"]
+    settings += [f"model.encoder.layers={chosen.encoder.layers}", f"model.encoder.size={chosen.encoder.size}"]
+    return [*settings, f"model.decoder.layers={chosen.decoder.layers}", f"model.decoder.size={chosen.decoder.size}"]
 
 
 class Speed(NamedTuple):
@@ -208,7 +208,7 @@ def main() -> None:
     for _ in range(arguments.rounds):
         for variant, row in zip(variants, rows, strict=True):
             row.speeds.append(measured(folder / f"{variant.name}.{seeds[0]}", folder / "speed"))
-    found = f"python -m tests.tools.cells {shlex.join(sys.argv[1:])}\n\n{table(rows)}\n"
+    found = f"{heading('cells')}\n\n{table(rows)}\n"
     (folder / "table.md").write_text(found, "utf-8")
     print(found)
 

@@ -57,17 +57,37 @@ CONFIGS = {
         encoder=EncoderConfig(size=3),
         decoder=DecoderConfig(cell=CellKind.layer_norm_lstm, size=5),
     ),
+    **{
+        f"{kind}": ModelConfig(
+            embedding_size=4,
+            encoder=EncoderConfig(size=3),
+            bridge=BridgeKind.linear,
+            decoder=DecoderConfig(cell=kind, layers=2, size=8),
+        )
+        for kind in (CellKind.ssru, CellKind.sru, CellKind.min_gru, CellKind.slstm, CellKind.mlstm)
+    },
 }
 
 
 def by_loops(network: Network, batch: Batch) -> torch.Tensor:
-    """-Σ log p(word | tanh of the top layer's initial cell state), or its hidden state, sentence by sentence."""
+    """-Σ log p(word | what the top layer shows of its initial state with an open output gate), row by row."""
     config, total = network.config, torch.zeros((), dtype=torch.float64)
     for row, target in enumerate(TARGETS):
         source_1S = batch.source_BS[row : row + 1, : batch.source_lengths_B[row]]
         memory, state = network.encode(source_1S, batch.source_lengths_B[row : row + 1])
-        has_cell = config.decoder.cell.has_cell_state
-        features = state.cell_LNH[-1, 0].tanh() if has_cell else state.hidden_LNH[-1, 0]
+        match config.decoder.cell:
+            case CellKind.lstm:
+                features = state.cell_LNH[-1, 0].tanh()
+            case CellKind.layer_norm_lstm:
+                features = network.decoder.cells[-1].cell_norm(state.cell_LNH[-1, 0]).tanh()
+            case CellKind.ssru:
+                features = state.cell_LNH[-1, 0].clamp(min=0)
+            case CellKind.sru:
+                features = state.cell_LNH[-1, 0]
+            case CellKind.slstm:  # y, then ln n
+                features = state.cell_LNH[-1, 0, : config.decoder.size]
+            case _:
+                features = state.hidden_LNH[-1, 0]
         if network.decoder.readout is not None:
             parts = [features]
             parts += [memory.context_BD[0]] if config.decoder.feed_context else []

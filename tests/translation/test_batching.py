@@ -4,23 +4,43 @@ from dataclasses import replace
 
 import pytest
 import torch
-from translators import translator
+from translators import CPU, tokenizer, translator
 
 from seq2seq.errors import DataError
+from seq2seq.inference.member import Member
+from seq2seq.model import CellKind, DecoderConfig, ModelConfig, Network
 from seq2seq.search import Method, SearchConfig
+from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.translation import batching
 from seq2seq.translation.batching import BATCH_TOKENS, GPU_BATCH_TOKENS, batch_tokens, batches, chunked, split_request
+from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Glossary, Request
 
 
 def test_batches_separate_phrases_skip_blank_text_and_shrink_for_samples():
     requests = [Request("a"), Request("b", phrases=("x",)), Request(""), Request("c", prefix="y")]
-    assert list(batches(requests, [[5], [6, 7], [], [8]], SearchConfig(), BATCH_TOKENS)) == [[0, 3], [1]]
+    members = translator().ensemble
+    assert list(batches(requests, [[5], [6, 7], [], [8]], SearchConfig(), members)) == [[0, 3], [1]]
     many, tokens = [Request("a")] * 2000, [[5] * 11] * 2000
-    usual = list(batches(many, tokens, SearchConfig(), BATCH_TOKENS))
+    usual = list(batches(many, tokens, SearchConfig(), members))
     assert max(map(len, usual)) == BATCH_TOKENS // 12
     drawing = SearchConfig(method=Method.minimum_bayes_risk, samples=32)
-    assert max(map(len, batches(many, tokens, drawing, BATCH_TOKENS))) == BATCH_TOKENS // 4 // 12
+    assert max(map(len, batches(many, tokens, drawing, members))) == BATCH_TOKENS // 4 // 12
+
+
+def test_models_with_a_large_recurrent_state_get_fewer_sentences(monkeypatch):
+    """An mLSTM has a matrix per head and hypothesis, which each step copies."""
+    pieces = tokenizer()
+    network = Network(
+        ModelConfig(decoder=DecoderConfig(cell=CellKind.mlstm, size=64)), pieces.size, pieces.size, joint=True
+    )
+    members = Translator([Member.prepare(network.eval(), Tokenizers(pieces, pieces), CPU)], SearchConfig()).ensemble
+    assert members.state_size == 64 + 4 * (16 * 16 + 16 + 1)
+    many, tokens = [Request("a")] * 100, [[5] * 3] * 100
+    assert [len(rows) for rows in batches(many, tokens, SearchConfig(beam_size=4), members)] == [100]
+    monkeypatch.setattr(batching, "STATE_NUMBERS", 30 * 4 * members.state_size)
+    assert [len(rows) for rows in batches(many, tokens, SearchConfig(beam_size=4), members)] == [30, 30, 30, 10]
+    assert [len(rows) for rows in batches(many, tokens, SearchConfig(beam_size=1000), members)] == [1] * 100
 
 
 def test_gpu_gets_larger_batches():

@@ -2,7 +2,8 @@
 
 A new cell is a file here with a subclass of `StackedCell` (or `LinearCell`, if its recurrence is linear), its name in
 `CellKind`, its row in `CELL_TRAITS`, and its line below. Training, search, packed weights, analysis and ablation need
-nothing else. Export needs its equation in `seq2seq.export.onnx_cells` and `seq2seq.portable.cells`.
+nothing else. Export needs its equation in `seq2seq.export.onnx_stacked`, `seq2seq.portable.cells` and
+`portable/web/cells.js`, and its row in the tables of `seq2seq.portable.network` and `portable/web/model.js`.
 """
 
 from collections.abc import Callable

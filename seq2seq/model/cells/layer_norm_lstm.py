@@ -74,9 +74,14 @@ class LayerNormLSTM(Cell):
         """W_ih (4H, I) and W_hh (4H, H)."""
         return [self.weight_ih, self.weight_hh]
 
-    def forget_bias(self) -> Tensor:
-        """The bias of the forget gate's normalization."""
-        return self.gate_norm.bias[self.hidden_size : 2 * self.hidden_size]
+    def shown(self, state: CellState) -> Tensor:
+        """tanh(LN(c))."""
+        normalized_NH: Tensor = self.cell_norm(cell_of(state))
+        return normalized_NH.tanh()
+
+    def fill_forget_bias(self, bias: float) -> None:
+        """Set the bias of the forget gate's normalization."""
+        self.gate_norm.bias[self.hidden_size : 2 * self.hidden_size].fill_(bias)
 
     def zero_unit(self, unit: int) -> None:
         """See `Cell.zero_unit`; the other units' normalizations still include the unit's sums."""

@@ -25,6 +25,10 @@ class MinGRU(LinearCell):
         kept, candidate = (-update).sigmoid(), positive(candidate)
         return kept, update.sigmoid() * candidate, {"forget": kept, "candidate": candidate}
 
+    def fill_forget_bias(self, bias: float) -> None:
+        """Set the bias of the update gate z to the negative: 1 - z keeps the state."""
+        self.bias[: self.hidden_size].fill_(-bias)
+
 
 def positive(sums: Tensor) -> Tensor:
     """g(x) = x + ½ for x ≥ 0, else σ(x) (Feng et al. 2024, appendix B): continuous, increasing and positive."""

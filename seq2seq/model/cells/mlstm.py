@@ -72,9 +72,9 @@ class MLSTM(StackedCell):
         """Both matrices (4H + 2M, I)."""
         return torch.cat(weights[:2])
 
-    def forget_bias(self) -> Tensor:
-        """The biases of the heads' forget gates."""
-        return self.bias[-self.heads :]
+    def fill_forget_bias(self, bias: float) -> None:
+        """Set the biases of the heads' forget gates."""
+        self.bias[-self.heads :].fill_(bias)
 
     def start(self, hidden_NH: Tensor, cell_NH: Tensor | None) -> CellState:
         """The memory of one value, the bridge's vector, under the key whose numbers are all 1/√P."""
@@ -170,5 +170,5 @@ class MLSTM(StackedCell):
 
 
 def divisor(of_keys: Tensor, log_weight: Tensor) -> Tensor:
-    """max(|n · q|, 1 / w); the limit on 1 / w keeps it finite in 16 and 32 bits."""
+    """max(|n · q|, 1 / w); the limit on 1 / w keeps it finite in 32 bits."""
     return torch.maximum(of_keys.abs(), (-log_weight).clamp(max=60).exp())

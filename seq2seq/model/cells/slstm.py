@@ -37,6 +37,10 @@ class SLSTM(StackedCell):
         assert cell_NH is not None, "an LSTM starts from a cell state"
         return CellState(hidden_NH, torch.cat([cell_NH, torch.zeros_like(cell_NH)], dim=1))
 
+    def shown(self, state: CellState) -> Tensor:
+        """y = c / n."""
+        return cell_of(state)[:, : self.hidden_size]
+
     def advance(self, sums_NG: Tensor, state: CellState) -> tuple[CellState, Gates]:
         """One position."""
         i, f, z, o = sums_NG.chunk(4, dim=1)

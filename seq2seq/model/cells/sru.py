@@ -63,6 +63,10 @@ class SRU(StackedCell):
         """The bridge's vector is the initial c."""
         return CellState(hidden_NH, hidden_NH)
 
+    def shown(self, state: CellState) -> Tensor:
+        """c: the highway gate shows the cell state."""
+        return cell_of(state)
+
     def zero_unit(self, unit: int) -> None:
         """See `Cell.zero_unit`."""
         super().zero_unit(unit)

@@ -100,9 +100,9 @@ class StackedCell(Cell):
             sums_NG = sums_NG + linear(state.hidden_NH, weights[1])
         return sums_NG.to(self.bias.dtype)
 
-    def forget_bias(self) -> Tensor | None:
-        """The bias of the second block, which is the forget gate in cells that have one."""
-        return self.bias[self.hidden_size : 2 * self.hidden_size] if self.kind.traits.has_forget_gate else None
+    def fill_forget_bias(self, bias: float) -> None:
+        """Set the bias of the second block, the forget gate."""
+        self.bias[self.hidden_size : 2 * self.hidden_size].fill_(bias)
 
     def zero_unit(self, unit: int) -> None:
         """See `Cell.zero_unit`."""
@@ -157,6 +157,10 @@ class LinearCell(StackedCell):
     def start(self, hidden_NH: Tensor, cell_NH: Tensor | None) -> CellState:
         """The bridge's vector is the initial c."""
         return self._state(hidden_NH)
+
+    def shown(self, state: CellState) -> Tensor:
+        """The hidden state: there is no output gate."""
+        return state.hidden_NH
 
     def _recurrent(self, state: CellState) -> Tensor:
         return cell_of(state) if self.has_cell_state else state.hidden_NH

@@ -12,7 +12,8 @@ processor time of our training. Settings are tuned on the validation set (BLEU, 
 training starts again, and nothing that is finished is repeated.
 
 FOLDER/table.md has the table, report.md the scores, intervals and tests of recipes/compare.py. Training is processor
-time with validations, a mean over seeds; sentences per second are a median over seeds, without loading. Set
+time with validations, a mean over seeds; sentences per second are a median over seeds, without loading and without a
+warm-up (`decoding.py` measures speed more carefully). The peers train in float32, ours in ``training.precision``. Set
 OMP_NUM_THREADS for all.
 """
 
@@ -28,16 +29,21 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import torch
+
 from seq2seq import Translator
 from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.metrics.score import bleu
 from seq2seq.model.weights import read_size
-from seq2seq.run.folder import MODEL
+from seq2seq.run.folder import MODEL, RunFolder
+from seq2seq.system.device import resolve_precision
+from seq2seq.training.config import TrainingConfig
+from tests.tools.heading import heading
 from tests.tools.peers.eole import Eole
 from tests.tools.peers.joeynmt import JoeyNMT
 from tests.tools.peers.table import Row, Trained, Translated, report
-from tests.tools.peers.text import Text, once, pairs_of, prepare
+from tests.tools.peers.text import LONGEST, Text, once, pairs_of, prepare
 from tests.tools.peers.transformer import SHAPES, Shape, run
 from tests.tools.peers.transformer import TRIES as THEIR_TRIES
 
@@ -88,6 +94,7 @@ class Ours(NamedTuple):
         text, sides = self.text, {"source": self.text.source, "target": self.text.target}
         own = [f"run={folder}", f"seed={seed}", f"tokenizer.source_model={text.folder}/joint.model"]
         own += ["logger=none", "training.device=cpu"]
+        own += [f"data.filters.max_length={LONGEST}", "data.filters.max_ratio=1e9"]  # all systems read the same pairs
         own += [f"data.{side}_language={language}" for side, language in sides.items()]
         for split in ("train", "validation"):
             own += [f"data.{split}.{side}={text.file(split, language)}" for side, language in sides.items()]
@@ -98,7 +105,6 @@ class Ours(NamedTuple):
     def translate(self, folder: Path, sources: list[str], beam: int) -> Translated:
         """Translate with the model of a folder."""
         translator = Translator.load(folder, device="cpu")
-        translator.translate(sources[:8], beam_size=beam)
         start = time.perf_counter()
         found = translator.translate(sources, beam_size=beam)
         return Translated([each.text for each in found], len(sources) / (time.perf_counter() - start))
@@ -224,6 +230,13 @@ def side_by_side(arguments: argparse.Namespace, text: Text) -> list[Row]:
     return measure(systems, folder, seeds, test)
 
 
+def precisions(arguments: argparse.Namespace) -> str:
+    """In what numbers the systems train."""
+    run = RunFolder.open(arguments.folder / "ours" / f"0.{arguments.seeds[0]}")
+    own = resolve_precision(run.section("training", TrainingConfig).precision, torch.device("cpu"))
+    return f"ours trains in {own}, the peers in float32."
+
+
 def main() -> None:
     """Measure, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -248,7 +261,9 @@ def main() -> None:
             parser.error(f"{python} does not exist: install the peer as its file in {Path(__file__).parent} shows")
     try:
         text = prepare(arguments, arguments.folder.resolve() / "text")
-        report(side_by_side(arguments, text), arguments.folder, text)
+        rows = side_by_side(arguments, text)
+        seeds = f"Seeds {', '.join(map(str, arguments.seeds))}; "
+        report(rows, arguments.folder, text, f"{heading('peers')}\n\n{seeds}{precisions(arguments)}")
     except (ConfigError, DataError, RunError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

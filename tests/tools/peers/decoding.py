@@ -25,7 +25,6 @@ CT2_FORCE_CPU_ISA=AVX2. FOLDER/NAME.md has the tables, NAME.json all measurement
 import argparse
 import json
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -33,15 +32,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from seq2seq.benchmark.config import MeasureConfig
-from seq2seq.benchmark.machine import measure_machine
 from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.weights import read_size
 from seq2seq.run.folder import MODEL, RunFolder
+from tests.tools.heading import heading
 from tests.tools.peers.__main__ import Trainer, Transformer, best_try, trained
 from tests.tools.peers.eole import Eole
 from tests.tools.peers.lstm import EoleLSTM, OpenNMTLSTM, Sizes
@@ -49,12 +45,6 @@ from tests.tools.peers.speed import System, Table, equal_translations, measure, 
 from tests.tools.peers.speed_table import document
 from tests.tools.peers.text import Text, pairs_of, prepare
 from tests.tools.peers.transformer import SHAPES, TRIES, run
-
-RESTRICTIONS = (
-    *("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS"),
-    "CT2_FORCE_CPU_ISA",
-)
-"""Environment variables that change the speed; the tables name those that are set."""
 
 
 def worker(python: object, toolkit: str, model: Path, option: str = "") -> list[str]:
@@ -141,7 +131,7 @@ def side_by_side(arguments: argparse.Namespace) -> tuple[str, Table]:
     validation, test = (pairs_of(text.folder, split, (text.source, text.target)) for split in ("validation", "test"))
     test = test[: arguments.sentences]
     systems = [*our_systems(runs, arguments.precisions)]
-    parameters, notes = systems[0].parameters, [machine()]
+    parameters, notes = systems[0].parameters, [heading("peers.decoding")]
     systems += matched_lstms(arguments, text, Sizes.of(runs[0].section("model", ModelConfig)))
     if arguments.eole is not None:
         model, weights = transformer(arguments, text, parameters, validation)
@@ -159,14 +149,6 @@ def side_by_side(arguments: argparse.Namespace) -> tuple[str, Table]:
         ]
         table = measure(workers, test, arguments.rounds, arguments.batches, arguments.single)
     return document(systems, table, notes, text.target), table
-
-
-def machine() -> str:
-    """The processor, PyTorch's kernels and threads, and the environment variables that restrict them."""
-    found = measure_machine(torch.device("cpu"), MeasureConfig(warmup=1, repetitions=3))
-    variables = " ".join(f"{name}={os.environ[name]}" for name in RESTRICTIONS if name in os.environ)
-    threads = f"{found.cores} cores, {found.threads} threads"
-    return f"{found.name}, {threads}, PyTorch {found.torch}: {found.kernels}. {variables}".strip()
 
 
 def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
@@ -213,7 +195,6 @@ def main() -> None:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         sys.exit("interrupted: the same command continues; it repeats measurements")
-    found = f"python -m tests.tools.peers.decoding {shlex.join(sys.argv[1:])}\n\n{found}"
     (arguments.folder / f"{arguments.name}.md").write_text(found + "\n", "utf-8")
     values = {situation: {name: each._asdict() for name, each in row.items()} for situation, row in table.items()}
     (arguments.folder / f"{arguments.name}.json").write_text(json.dumps(values, ensure_ascii=False, indent=1), "utf-8")

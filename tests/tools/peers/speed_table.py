@@ -86,9 +86,8 @@ def goal_table(systems: Sequence[System], table: Table) -> str:
     for situation in (BEAM, SINGLE):
         found = table[situation.name]
         for peer in (each for each in systems if each.group in ("opennmt", "eole")):
-            ratios = [ratio(found[each.name], found[peer.name]) for each in ours]
-            goal = f"{situation.name}: {LSTM_GOAL:g} times {peer.name}"
-            rows.append([goal, *(verdict(times >= LSTM_GOAL, f"{times:.2f}") for times in ratios)])
+            goal = f"{situation.name}: {LSTM_GOAL:g} times {peer.name}, by sentences and by tokens"
+            rows.append([goal, *(fast_enough(found[each.name], found[peer.name]) for each in ours)])
     losses = [table[BEAM.name][each.name].bleu - table[GREEDY.name][each.name].bleu for each in ours]
     goal = f"greedy within {GREEDY_GOAL} BLEU of beam 5 (a goal for distilled students)"
     rows.append([goal, *(verdict(loss <= GREEDY_GOAL, f"{-loss:+.2f}") for loss in losses)])
@@ -98,6 +97,12 @@ def goal_table(systems: Sequence[System], table: Table) -> str:
             goal = f"{situation.name}: as fast as {peer.name}, with its BLEU"
             rows.append([goal, *(as_good(found[each.name], found[peer.name]) for each in ours)])
     return markdown(rows)
+
+
+def fast_enough(ours: Measured, theirs: Measured) -> str:
+    """Whether ours is `LSTM_GOAL` times as fast, also where its translations are shorter."""
+    times, by_tokens = ratio(ours, theirs), ours.token_speed / theirs.token_speed
+    return verdict(min(times, by_tokens) >= LSTM_GOAL, f"{times:.2f}, by tokens {by_tokens:.2f}")
 
 
 def as_good(ours: Measured, theirs: Measured) -> str:

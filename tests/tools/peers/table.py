@@ -113,13 +113,13 @@ def better(rows: Sequence[Row], cased: Comparison, place: int) -> str:
     return f"- {other.name} is better than {first.name} in {', '.join(won) or 'nothing'}."
 
 
-def report(rows: Sequence[Row], folder: Path, text: Text) -> None:
-    """Print the table, and write it and the full comparisons."""
+def report(rows: Sequence[Row], folder: Path, text: Text, head: str) -> None:
+    """Print the table under its head, and write it and the full comparisons."""
     test = pairs_of(text.folder, "test", (text.source, text.target))
     references = [pair.target for pair in test]
     cased, lower = (compared(rows, test, text.target, lowercase=lowercase) for lowercase in (False, True))
     greedy = [mean(bleu(each.lines, references, text.target) for each in row.greedy) for row in rows]
-    found = table(rows, cased, lower, greedy)
+    found = f"{head}\n\n{table(rows, cased, lower, greedy)}"
     (folder / "table.md").write_text(found + "\n", "utf-8")
     for name, comparison in (("report", cased), ("report.lower-cased", lower)):
         write(comparison, sections(comparison), folder / f"{name}.md")

@@ -11,6 +11,7 @@ from typing import Any
 
 from seq2seq.corpora.corpus import Pair
 from seq2seq.corpora.lines import read_lines
+from seq2seq.run.provenance import text_hash
 from seq2seq.system.atomic import atomic_write
 from seq2seq.tokenizer.config import Algorithm, TokenizerConfig
 from seq2seq.tokenizer.tokenizer import PAD, Tokenizer
@@ -82,17 +83,21 @@ def prepare(arguments: argparse.Namespace, folder: Path, tokenizer: Tokenizer | 
     sides = (arguments.source, arguments.target)
     names = {"train": "train", "validation": arguments.validation, "test": arguments.test}
     used: dict[str, Any] = {"text": str(arguments.text.resolve()), "names": names, "sides": list(sides)}
-    used |= {"pairs": arguments.pairs, "vocabulary": size}
+    splits = {split: pairs_of(arguments.text, name, sides) for split, name in names.items()}
+    splits["train"] = splits["train"][: arguments.pairs]
+    content = text_hash(line for pairs in splits.values() for pair in pairs for line in pair)
+    used |= {"pairs": arguments.pairs, "vocabulary": size, "content": content}
     vocabulary = folder / "joint.model"
     other = tokenizer is not None and vocabulary.exists() and vocabulary.read_bytes() != tokenizer.to_bytes()
     if other or once(folder / "settings.json", lambda: used) != used:
         sys.exit(f"error: {folder} has other text or another vocabulary: name another FOLDER")
-    splits = {split: pairs_of(arguments.text, name, sides) for split, name in names.items()}
-    splits["train"] = splits["train"][: arguments.pairs]
-    if tokenizer is None:
+    if tokenizer is None and vocabulary.exists():
+        tokenizer = Tokenizer.load(vocabulary)
+    elif tokenizer is None:
         config = TokenizerConfig(algorithm=Algorithm.bpe, size=size)
         tokenizer = train_tokenizer((line for pair in splits["train"] for line in pair), config, "train")
-    vocabulary.write_bytes(tokenizer.to_bytes())
+    with atomic_write(vocabulary) as temporary:
+        temporary.write_bytes(tokenizer.to_bytes())
     text = Text(folder, *sides, tokenizer)
     for split, pairs in splits.items():
         write_split(text, split, pairs)
