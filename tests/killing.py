@@ -51,6 +51,7 @@ SETTINGS = [
     "training.average=best",
     "training.average_count=2",
     "training.ema=0.8",
+    "training.self_distillation=0.5",
     "training.criterion=loss",
     "optimizer.learning_rate=0.02",
     "schedule=plateau",

@@ -47,6 +47,7 @@ class Arrangement(NamedTuple):
     objective: Objective = TEACHER_FORCING
     optimizer: OptimizerConfig = PLAIN_DESCENT
     """Adam's fused kernel does not run on the meta device."""
+    self_distillation: float = 0.0
     scaled_loss: bool = False
     """Scale the loss, as in float16."""
     search: SearchConfig = BEAM
@@ -131,6 +132,7 @@ def arrangements() -> dict[str, Arrangement]:
     sampling = Method.sampling
     return {name: Arrangement(model=config) for name, config in models.items()} | {
         "consistency": Arrangement(model=usual, objective=Consistency(1.0, 0.1, precision)),
+        "self-distillation": Arrangement(model=usual, self_distillation=1.0),
         "scheduled sampling, parallel": Arrangement(model=usual, objective=parallel),
         "scheduled sampling, sequential": Arrangement(model=usual, objective=sequential),
         "muon": Arrangement(model=usual, optimizer=Muon()),

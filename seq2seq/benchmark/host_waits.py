@@ -63,7 +63,7 @@ def update_waits(arrangement: Arrangement) -> list[str]:
         lambda place: iter(()),
         lambda network, update: Validation(update, 0.0, None),
         Path("never written"),
-        config=TrainingConfig(precision=Precision.float32, ema=0.9),
+        config=TrainingConfig(precision=Precision.float32, ema=0.9, self_distillation=arrangement.self_distillation),
         objective=arrangement.objective,
         optimizer=arrangement.optimizer,
         schedule=Constant(),

@@ -142,6 +142,8 @@ def _of_objectives(config: TrainConfig) -> Iterator[Condition]:
     unbagged = config.loss.bag_of_words == 0
     yield Condition(("loss.bag_until",), unbagged, "with loss.bag_of_words=0", "loss.bag_of_words above 0")
     yield Condition(("loss.cutoff",), config.loss.simcut == 0, "with loss.simcut=0", "loss.simcut above 0")
+    alone = config.training.ema is None
+    yield Condition(("training.self_distillation",), alone, "without a moving average", "training.ema=0.999")
     settings = ("kind", "metric", "samples", "temperature", "max_length_ratio", "max_length_offset", "sharpness")
     names = tuple(f"risk.{name}" for name in (*settings, "reference"))
     yield Condition(names, risk.weight == 0, "with risk.weight=0", "risk.weight above 0")

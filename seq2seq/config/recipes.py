@@ -100,6 +100,8 @@ class TrainConfig:
             self._check_bidirectional()
         if self.loss.bag_of_words > 0:
             self._check_bag_of_words()
+        if self.training.self_distillation > 0:
+            self._check_self_distillation()
         self.loss.check()
         self.risk.check()
         self.logger.check()
@@ -139,6 +141,16 @@ class TrainConfig:
                 f"{self.model.attention} reads all states of the encoder: set model.attention=none or "
                 f"loss.bag_of_words=0"
             )
+
+    def _check_self_distillation(self) -> None:
+        """Refuse to compare the moving average with passes over other inputs than the target's own tokens."""
+        others = {"scheduled_sampling.rate": self.scheduled_sampling.rate, "risk.weight": self.risk.weight}
+        for name, value in others.items():
+            if value > 0:
+                raise ConfigError(
+                    f"training.self_distillation={self.training.self_distillation:g} compares predictions of the "
+                    f"target's own tokens, and with {name}={value:g} passes read others: set one of them to 0"
+                )
 
     def _check_language_model(self) -> None:
         """Refuse settings that score translations, which a language model does not make."""

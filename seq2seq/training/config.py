@@ -72,6 +72,9 @@ class TrainingConfig(Settings):
         above=0,
         below=1,
     )
+    self_distillation: float = setting(
+        0.0, "weight of the divergence from the prediction of the moving average (training.ema); 0: off", at_least=0
+    )
     bidirectional: float = setting(
         0.0,
         "share of the updates, from the first on, that train on both directions; needs a joint vocabulary; 0: none",

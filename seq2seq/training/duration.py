@@ -22,8 +22,10 @@ from seq2seq.system.processes import max_over_processes
 from seq2seq.training.config import TrainingConfig, seconds_of
 from seq2seq.training.loss import Objective
 from seq2seq.training.loss_scale import LossScale
+from seq2seq.training.moving_average import MovingAverage
 from seq2seq.training.optimizer_state import optimizer_of
 from seq2seq.training.progress_bar import duration_in_words
+from seq2seq.training.self_distillation import with_self_distillation
 from seq2seq.training.step import UpdateStep
 
 log = logging.getLogger("seq2seq")
@@ -105,6 +107,8 @@ def measure(
     batches = stream(StreamPosition(0, 0))
     scale = LossScale(precision is Precision.float16, device)
     optimizer = optimizer_of(network, config.optimizer)
+    average = None if config.training.ema is None else MovingAverage(network, config.training.ema)
+    objective = with_self_distillation(objective, average, config.training)
     step = UpdateStep(network, objective, optimizer, scale, clip=config.training.clip, seed=config.seed)
 
     def update() -> float:

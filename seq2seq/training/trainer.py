@@ -36,6 +36,7 @@ from seq2seq.training.progress import Progress, RunningSums, Validation
 from seq2seq.training.progress_bar import ProgressBar
 from seq2seq.training.samples import Sample
 from seq2seq.training.schedule import ScheduleConfig
+from seq2seq.training.self_distillation import with_self_distillation
 from seq2seq.training.step import MetricSums, UpdateStep
 
 Validate = Callable[[Network, int], Validation]
@@ -97,8 +98,6 @@ class Trainer:
         self.config = config
         self.optimizer_config = optimizer
         self.optimizer = optimizer_of(network, optimizer)
-        loss_scale = LossScale(resolve_precision(config.precision, device) is Precision.float16, device)
-        self.step = UpdateStep(self.network, objective, self.optimizer, loss_scale, clip=config.clip, seed=seed)
         self.schedule = schedule
         self.device = device
         self.logger = logger
@@ -110,6 +109,9 @@ class Trainer:
         if state is None and start is not None:
             start(self.network)
         self.average = None if config.ema is None else MovingAverage(self.network, config.ema)
+        objective = with_self_distillation(objective, self.average, config)
+        loss_scale = LossScale(resolve_precision(config.precision, device) is Precision.float16, device)
+        self.step = UpdateStep(self.network, objective, self.optimizer, loss_scale, clip=config.clip, seed=seed)
         self.progress = Progress() if state is None else self._resume(state)
         if place is not None:
             self.progress.place = place(self.progress.update)

@@ -104,6 +104,17 @@ def test_with_all_settings_two_processes_equal_one_with_accumulation(tmp_path):
 
 
 @pytest.mark.slow
+def test_with_self_distillation_two_processes_equal_one_with_accumulation(tmp_path):
+    """Each process predicts with the average of its own copy of the weights, which are equal."""
+    options = [*TINY, "training.precision=float32", "training.device=cpu", "training.ema=0.9"]
+    for starter, run, accumulate in (([sys.executable], "alone", 2), (TORCHRUN, "both", 1)):
+        command = [*starter, str(ROOT / "recipes/train.py"), f"run={tmp_path / run}", *options]
+        command += ["training.self_distillation=1", f"training.accumulate={accumulate}", "schedule=constant"]
+        subprocess.run(command, check=True, capture_output=True, env=ENVIRONMENT, cwd=ROOT)
+    assert close(tmp_path / "alone", tmp_path / "both")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("killed", [0, 1])
 def test_a_killed_process_ends_the_run_which_resumes_with_another_number(tmp_path, killed):
     options = [*TINY, "training.updates=200", "training.validate_every=50", "training.precision=float32"]
