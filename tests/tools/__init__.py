@@ -7,6 +7,7 @@
 - `peers`: quality and speed beside Transformers of other toolkits, at equal weights and at equal time.
 - `peers.decoding`: speed of translation beside LSTMs and a Transformer of other toolkits, in turn.
 - `cells`: recurrent cells at equal numbers of weights: quality, speed, memory.
+- `moses_bleu`: BLEU on lower-cased Moses tokens, as papers on Multi30k report it.
 - `small_corpora`: `experiment=auto` on the corpora of RESULTS.md.
 - `more_data`: makes the dictionaries and texts of RESULTS.md.
 - `verify`: the figures of RESULTS.md, measured again.
