@@ -26,7 +26,7 @@ def test_the_score_is_that_of_the_separated_words():
 
 
 def test_files_of_other_lengths_are_refused(tool, tmp_path):
-    (tmp_path / "one").write_text("Eins.\nZwei.\n")
+    (tmp_path / "one").write_text("Ein Hund bellt laut.\nZwei Hunde schlafen.\n")
     (tmp_path / "other").write_text("Eins.\n")
     outcome = tool("moses_bleu", str(tmp_path / "one"), str(tmp_path / "other"))
     assert (outcome.code, outcome.err) == (1, "error: 2 hypotheses and 1 references: align the files\n")
