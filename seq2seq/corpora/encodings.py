@@ -3,6 +3,7 @@
 import codecs
 import re
 import shlex
+from collections import Counter
 from pathlib import PurePath
 
 import regex
@@ -52,6 +53,19 @@ IMPLAUSIBLE = regex.compile(
 
 COMMON = "cp1252", "mac-roman"
 """Encodings of text in Latin letters, if the guessed one has many implausible characters."""
+
+LATIN = {"cp1252": "Western Europe", "cp1250": "Central Europe", "cp1254": "Turkey", "cp1257": "the Baltic"}
+"""Encodings of alphabets of Latin letters, and where they are used. Most of their letters are the same."""
+
+ALPHABETS = (
+    *("ąćęłńóśźż", "áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "áéíóöőúüű", "ăâîşţșț", "čćđšž", "äčćěłńóřŕšśžźöüß"),
+    *("âçğıîöşüûi̇", "âçêîşû", "ąčęėįšųūž", "āčēģīķļņōŗšūž", "äõöšüž", "àċèġħìòùż", "ĉĝĥĵŝŭ", "áčđŋšŧžåäöæø"),
+)
+"""Letters besides a to z of languages that are not written with cp1252: Polish, Czech, Slovak, Hungarian, Romanian,
+Croatian, Sorbian, Turkish, Kurdish, Lithuanian, Latvian, Estonian, Maltese, Esperanto, Sámi."""
+
+OF_OTHERS = 0.03
+"""Share of such letters that may be of another language, in names."""
 
 
 def codec(encoding: str, setting: str | None) -> str:
@@ -119,8 +133,8 @@ def _is_utf16(start: bytes, text: str) -> bool:
     return lines and 8 * start.count(b"\0") >= len(start)
 
 
-def guess(sample: bytes) -> tuple[str, str] | None:
-    """The most likely encoding of text that is not UTF-8, and a part of it as it reads so; None: unknown.
+def guess(sample: bytes) -> tuple[str, bytes] | None:
+    """The most likely encoding of text that is not UTF-8, and the lines that show it; None: unknown.
 
     Args:
         sample: whole lines, of which the first is not UTF-8.
@@ -129,8 +143,8 @@ def guess(sample: bytes) -> tuple[str, str] | None:
 
     lines = [line for line in re.split(rb"[\r\n]+", sample) if not line.isascii()]
     special = b"\n".join(lines)[:GUESSED]
-    if TYPOGRAPHY.fullmatch(special) and (text := special.decode("cp1252").split("\n")[0].strip()):
-        return "cp1252", text
+    if TYPOGRAPHY.fullmatch(special) and special.strip():
+        return "cp1252", special
     for shortened in (special, special[:-1], special[:-2], special[:-3]):  # a character may be cut at the end
         found = chardet.detect(shortened)["encoding"]
         encoding = None if found is None else codecs.lookup(found).name
@@ -141,9 +155,8 @@ def guess(sample: bytes) -> tuple[str, str] | None:
             encoding = "cp1252"  # equal where Latin-1 has letters
         if _decodes(shortened, encoding):
             encoding = _plausible(shortened, encoding)
-            text = shortened.decode(encoding).split("\n")[0].strip()
-            if not text.isascii():
-                return encoding, text
+            if not shortened.decode(encoding).isascii():
+                return encoding, shortened
     return None
 
 
@@ -155,7 +168,38 @@ def _plausible(data: bytes, guessed: str) -> str:
         for encoding in (guessed, *COMMON)
         if _decodes(data, encoding)
     }
-    return guessed if 10 * odd[guessed] < special else min(odd, key=odd.__getitem__)
+    if 10 * odd[guessed] >= special:
+        return min(odd, key=odd.__getitem__)
+    return "cp1252" if "cp1252" in odd and _mixes_alphabets(data.decode(guessed)) else guessed
+
+
+def _mixes_alphabets(text: str) -> bool:
+    """Whether text in Latin letters has special ones that no language of `ALPHABETS` has together."""
+    letters = Counter(letter for letter in regex.findall(r"[\p{L}--[a-z]]", text.lower(), flags=regex.V1))
+    if any(not regex.fullmatch(r"\p{Latin}", letter) for letter in letters):
+        return False
+    most = (1 - OF_OTHERS) * letters.total()
+    return not any(sum(letters[letter] for letter in alphabet) >= most for alphabet in ALPHABETS)
+
+
+def readings(encoding: str, data: bytes) -> str:
+    """What a line says in an encoding and in similar ones: the first line that they read otherwise, if there is one."""
+    texts = {encoding: data.decode(encoding)}
+    if regex.fullmatch(r"(?V1)[\p{Latin}\P{L}]*", texts[encoding]):
+        similar = {name: data.decode(name) for name in LATIN if _decodes(data, name)}
+        texts |= {name: text for name, text in similar.items() if len(text) == len(texts[encoding])}
+    rows = [*zip(*(text.split("\n") for text in texts.values()), strict=True)]
+    row = next((row for row in rows if len({*row}) > 1), None) or next(row for row in rows if not row[0].isascii())
+    first = next((place for place, each in enumerate(zip(*row, strict=True)) if len({*each}) > 1), None)
+    if first is None:
+        first = next(place for place, character in enumerate(row[0]) if character > "\x7f")
+    start, end = max(0, first - SHOWN), first + SHOWN
+    shown: dict[str, str] = {}
+    for name, text in zip(texts, row, strict=True):
+        title = f"{TITLES.get(name, name)} it" if name == encoding else f"{name} ({LATIN[name]}) it"
+        excerpt = f"“{'…' * (start > 0)}{text[start:end].strip()}{'…' * (end < len(text))}”"
+        shown.setdefault(excerpt, f"as {title} reads {excerpt}")
+    return ", ".join(shown.values())
 
 
 def _decodes(data: bytes, encoding: str) -> bool:
@@ -219,9 +263,7 @@ def not_utf8(
     if found is None:
         named = "" if setting is None else f"name its encoding with {setting}=NAME, such as cp1252 or utf-16, or "
         return DataError(f"{where}{named}save it as UTF-8 in a text editor, or convert it: {conversion('NAME', name)}")
-    encoding, text = found
-    first = next(place for place, character in enumerate(text) if character > "\x7f")
-    start, end = max(0, first - SHOWN), first + SHOWN
-    shown = f"{'…' * (start > 0)}{text[start:end]}{'…' * (end < len(text))}"
-    right = advice(encoding, name, setting, packed)
-    return DataError(f"{where}as {TITLES.get(encoding, encoding)} it reads “{shown}”: if that is right, {right}")
+    encoding, lines = found
+    shown, right = readings(encoding, lines), advice(encoding, name, setting, packed)
+    which = "the first" if ", as " in shown else "that"
+    return DataError(f"{where}{shown}: if {which} is right, {right}")

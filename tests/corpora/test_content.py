@@ -100,6 +100,10 @@ def test_utf16_is_named_and_read_with_the_setting_that_is_named(tmp_path, text, 
         ("koi8-r", "Привет, как дела?\nСегодня хорошая погода.\n"),
         ("cp1252", "It’s late.\n“No.”\n"),
         ("cp1252", "Ñuke ñi ruka mew’ kiñe domo\n« Où êtes-vous ? » – l’été\n"),
+        ("iso8859-2", "Řeka teče kolem našeho domu.\nKůň běží přes širokou louku a my ho vidíme.\n"),
+        ("iso8859-2", "A kisfiú örült, hogy őszre hűvösebb lett az idő.\nA nővérem könyvet olvas.\n"),
+        ("cp1254", "Bugün hava çok güzel, değil mi?\nŞimdi eve gidiyoruz, sonra yemek yiyeceğiz.\n"),
+        ("cp1257", "Šiandien oras labai gražus.\nMūsų namai stovi prie upės, o čia auga ąžuolai.\n"),
         ("mac-roman", "Él dijo “sí” – mañana\n¿Dónde está el niño?\n"),
     ],
 )
@@ -107,10 +111,26 @@ def test_other_encodings_are_guessed_and_the_guess_is_shown(tmp_path, encoding, 
     path = written(tmp_path, b"OK.\n" + text.encode(encoding), "text.txt")
     with pytest.raises(DataError, match=r"text\.txt, line 2: byte 0x.. at position \d+ is not UTF-8: as ") as error:
         list(CorpusFile(path).lines())
-    assert f"it reads “{text.splitlines()[0]}”" in str(error.value)
+    assert any(f"it reads “{line[:25]}" in str(error.value) for line in text.splitlines())
     named = re.search(r"data\.encoding=(\S+) reads it, or convert it: iconv -f (\S+) -t UTF-8 ", str(error.value))
     assert named is not None
     assert list(CorpusFile(path, named[1]).lines()) == ["OK.", *text.splitlines()]
+
+
+def test_a_letter_that_similar_encodings_read_otherwise_is_shown_in_all_of_them(tmp_path):
+    """Its neighbours are equal in them: é of cp1252 and of cp1250. The reader knows which word is right."""
+    lines = [
+        "Che róga tuicha ha iporã.",
+        "Mitã oñembosarái okápe.",
+        "Ñande ñe'e",
+        "Kuñatai",
+    ]
+    path = written(tmp_path, "\n".join(lines * 9).encode("cp1252"))
+    with pytest.raises(DataError, match=r"data\.encoding=cp1252 reads it") as error:
+        list(CorpusFile(path).lines())
+    assert "as Latin-1 or Windows-1252 it reads “Che róga tuicha ha iporã.”" in str(error.value)
+    assert "as cp1250 (Central Europe) it reads “Che róga tuicha ha iporă.”" in str(error.value)
+    assert "if the first is right" in str(error.value)
 
 
 @given(st.text(st.characters(codec="utf-16", exclude_characters="\r\0")), st.sampled_from(["utf-16", "utf-32"]))
