@@ -36,7 +36,9 @@ def main(config: BacktranslateConfig) -> None:
     search = config.search.apply_to(reverse.search.beam(1))
     search = search_options(reverse.ensemble, search, config.beam_size, config.n_best).search
     own_tag = RunFolder.open(config.run).section("data", DataConfig).source_tag
-    pairs = back_translate(reverse, lines, search, tag=own_tag if config.tag is None else config.tag)
+    tag = own_tag if config.tag is None else config.tag
+    reverse.require_tag(tag)
+    pairs = back_translate(reverse, lines, search, tag=tag)
     shown = with_progress(pairs, count, "translating")
     print(f"{config.input}: {write_pairs(shown, output, reverse.normalization)} in {output}")
     synthetic = MoreConfig(source=str(output / SOURCE), target=str(output / TARGET), source_tag="<bt>")

@@ -39,6 +39,7 @@ def main(config: DistillConfig) -> None:
     own, data = run_data(folder), run_text(folder, config.data, config.split)
     corpus = require_split(replace(data, source_tag=None), config.split)  # only the teacher reads the tag
     teacher = Translator.load([config.run, *config.ensemble], config.device, config.precision)
+    teacher.require_tag(data.source_tag)
     pairs = distill(
         teacher,
         corpus,

@@ -64,6 +64,7 @@ def main(config: EvaluateConfig) -> None:
         print(f"{corpus.name}, {sentences}\n{perplexity.table()}\n{folder / 'scores.json'}")
         return
     translator = load_translator(config)
+    translator.require_tag(data.source_tag)
     # Ensembles and shallow fusion have separate entries in scores.json.
     parts = [config.split, *(["ensemble"] if config.ensemble else []), *(["fusion"] if config.language_model else [])]
     scores = evaluate(

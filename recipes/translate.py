@@ -56,14 +56,20 @@ def with_scores(translation: "Translation") -> dict[str, object]:
     return {"translation": translation.text, "score": translation.score, **utility, **unfinished, **differences}
 
 
-def show_stream(translations: "Iterator[Translation]", output: TextIO) -> None:
-    """Write a translation while it grows, without its last letter, which an accent may still change."""
+def show_stream(translations: "Iterator[Translation]", output: TextIO) -> "Translation":
+    """Write a translation while it grows, without its last letter, which an accent may still change; returns it."""
     written = 0
     for partial in translations:
         fixed = partial.text[:-1] if math.isnan(partial.score) else partial.text
         print(fixed[written:], end="", file=output, flush=True)
         written = max(written, len(fixed))
     print(file=output, flush=True)
+    return partial
+
+
+def add_output(counts: "OutputCounts", found: "Translation") -> None:
+    """Count a translation."""
+    counts.add(found.source, found.text, found.finished, found.lost_placeholders, found.added_placeholders)
 
 
 def report_problems(counts: "OutputCounts", skipped: list[int]) -> None:
@@ -92,8 +98,7 @@ def fill_document(
     def translate(lines: Iterator[str]) -> Iterator["Translation"]:
         translations = translate_distributed(translator, requests(config, lines), search=search, copy=config.copy)
         for translation in with_progress(translations, count, "translating", shown=sys.stderr.isatty()):
-            differences = translation.lost_placeholders, translation.added_placeholders
-            counts.add(translation.source, translation.text, translation.finished, *differences)
+            add_output(counts, translation)
             yield translation
 
     if is_first():
@@ -115,10 +120,11 @@ def main(config: TranslateConfig) -> None:
     from seq2seq.system.processes import is_first, is_single_process
     from seq2seq.translation.distributed import translate_distributed
     from seq2seq.translation.files import open_input
-    from seq2seq.translation.io import ENCODING, load_translator, opened, requests, with_progress
+    from seq2seq.translation.io import ENCODING, check_constraints, load_translator, opened, requests, with_progress
 
     translator = load_translator(config)
     search = config.search_config(translator.search)
+    check_constraints(translator, config, search)
     languages = translator.members[0].source_language, translator.members[0].target_language
     if (document := open_input(config, *languages)) is not None:
         fill_document(config, translator, search, document)
@@ -134,17 +140,17 @@ def main(config: TranslateConfig) -> None:
         if config.stream:
             if not is_single_process():
                 raise ConfigError("stream=true needs a single process: start it with python, not with torchrun")
+            counts = OutputCounts()
             for each in sentences:
-                show_stream(translator.stream(each.text, search=search, prefix=each.prefix), output)
-            report_problems(OutputCounts(), skipped)
+                add_output(counts, show_stream(translator.stream(each.text, search=search, prefix=each.prefix), output))
+            report_problems(counts, skipped)
             return
         translations = translate_distributed(translator, sentences, search=search, copy=config.copy)
         shown = sys.stderr.isatty() and not output.isatty()  # a terminal shows the translations themselves
         counts = OutputCounts()
         for translation in with_progress(translations, count, "translating", shown=shown):
             print(as_json(translation) if config.json else translation, file=output, flush=output is sys.stdout)
-            differences = translation.lost_placeholders, translation.added_placeholders
-            counts.add(translation.source, translation.text, translation.finished, *differences)
+            add_output(counts, translation)
     report_problems(counts, skipped)
 
 

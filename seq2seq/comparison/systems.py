@@ -168,10 +168,14 @@ def _record(folder: Path, common: ComparisonKey, again: str) -> dict[str, Any]:
     entry = read_scores(path).get(common.entry, {})
     searched = entry.get(common.search)
     if not isinstance(searched, dict):
-        raise RunError(f"{folder} has no {common.search} translations of {common.entry} in scores.json: {again}")
+        others = [
+            f", or set translations={name}, which it has" for name in Searched if isinstance(entry.get(name), dict)
+        ]
+        missing = f"{folder} has no {common.search} translations of {common.entry} in scores.json"
+        raise RunError(f"{missing}: {again}{others[0] if others else ''}")
     needed = {"references", "models", "hypotheses", "search", *common.signatures}
-    if missing := sorted(needed - {*entry, *searched}):
-        raise RunError(f"{path} was written by an older version and lacks {missing[0]}: {again}")
+    if lacking := sorted(needed - {*entry, *searched}):
+        raise RunError(f"{path} was written by an older version and lacks {lacking[0]}: {again}")
     shared: dict[str, Any] = {name: value for name, value in entry.items() if name not in list(Searched)}
     record = {**shared, **searched}
     if wrong := next(_invalid_values(record, common.signatures), None):

@@ -3,6 +3,7 @@
 B sentences, S source positions, T target positions.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -33,6 +34,9 @@ from seq2seq.search import (
 from seq2seq.search.ensemble import ensemble
 from seq2seq.tokenizer.token_bytes import non_text_tokens, separates_words, token_bytes, word_internal_tokens
 from seq2seq.tokenizer.tokenizer import UNK, Tokenizer
+
+ATTENTION_NUMBERS = 2**25
+"""Most numbers of one attention pass; more sentences take several."""
 
 EncodedSources = list[list[list[int]]]
 """For each member, the token ids of each sentence."""
@@ -214,7 +218,7 @@ class Members:
             raise ConfigError(f"{what} needs the whole target vocabulary: set shortlist=false")
 
     def attention(self, sources: list[list[int]], targets: list[list[int]]) -> list[Tensor] | None:
-        """Attention weights of sentence pairs, from one pass with teacher forcing.
+        """Attention weights of sentence pairs, from passes with teacher forcing over as many as memory allows.
 
         Args:
             sources: source tokens of the first member.
@@ -223,12 +227,17 @@ class Members:
         Returns:
             Weights (target tokens + 1, source tokens + 1) of every pair; None if no member has attention.
         """
-        first = self.translators[0]
-        batch, target_BT = first.sources(sources), target_input(targets).to(first.device)
-        weights_BTS = attention_weights(self.translators, batch, target_BT)
-        if weights_BTS is None:
-            return None
-        return [
-            weights_BTS[row, : len(target) + 1, : len(source) + 1].cpu()
-            for row, (source, target) in enumerate(zip(sources, targets, strict=True))
-        ]
+        first, found = self.translators[0], list[Tensor]()
+        configs = [member.network.config for member in self.translators]
+        width = max(each.decoder.size if each.attention is AttentionKind.additive else 1 for each in configs)
+        numbers = width * math.prod(max(map(len, side), default=0) + 1 for side in (sources, targets))
+        rows = max(1, ATTENTION_NUMBERS // numbers)
+        for begin in range(0, len(sources), rows):
+            part = slice(begin, begin + rows)
+            batch, target_BT = first.sources(sources[part]), target_input(targets[part]).to(first.device)
+            weights_BTS = attention_weights(self.translators, batch, target_BT)
+            if weights_BTS is None:
+                return None
+            pairs = zip(weights_BTS, sources[part], targets[part], strict=True)
+            found += [weights_TS[: len(target) + 1, : len(source) + 1].cpu() for weights_TS, source, target in pairs]
+        return found

@@ -95,8 +95,8 @@ class FloatProduct:
 class IntegerProduct:
     """A product of 8-bit integer weights with exact sums; only inputs and weights are rounded.
 
-    Inputs lie in [-1, 1], so one fixed scale serves all of them: there is no calibration, and rounding never depends on
-    the rest of the batch.
+    Inputs lie in [-1, 1], so one fixed scale serves all of them: there is no calibration, and the scale does not depend
+    on the rest of the batch.
 
     Raises:
         ConfigError: this processor has no such products.

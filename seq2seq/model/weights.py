@@ -171,7 +171,8 @@ def load_weights(path: Path, check: Callable[[Weights], object] | None = None) -
             of a small file may claim gigabytes. Its exceptions are passed on.
 
     Raises:
-        RunError: the file is missing, truncated, not safetensors, or its checksum does not match.
+        RunError: the file is missing, truncated, not safetensors, its checksum does not match, or a number is not
+            finite.
     """
     with _readable(path):
         header = _header_tensors(_read_header(path))
@@ -183,6 +184,8 @@ def load_weights(path: Path, check: Callable[[Weights], object] | None = None) -
             weights = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
         if written not in (None, checksum(weights)):  # other programs write none
             raise ValueError("checksum mismatch")
+        if not all(bool(tensor.isfinite().all()) for tensor in weights.values() if tensor.is_floating_point()):
+            raise ValueError("numbers that are not finite")
     return weights
 
 

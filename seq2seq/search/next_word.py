@@ -23,7 +23,7 @@ TOLERANCE = 1e-3
 """The search stops when unfinished words hold at most this share of all probability."""
 
 LONGEST = 40
-"""Maximum number of tokens of a word."""
+"""Maximum number of tokens of a word after its typed letters."""
 
 SPACE = b" "
 
@@ -98,7 +98,7 @@ def next_words(
     beam = PartialWords([b""], torch.ones(1, dtype=torch.float64))
     words: defaultdict[bytes, float] = defaultdict(float)
     total = 0.0
-    for current in (first, *[inside] * (LONGEST - 1)):
+    for current in (first, *[inside] * (len(typed) - len(SPACE) + LONGEST - 1)):
         mass_NV = beam.mass_N.unsqueeze(1) * log_probability_NV.cpu().double().exp()
         if not partial_word and beam.texts == [b""]:
             words[b""] = total = float(mass_NV[0, stepper.eos])

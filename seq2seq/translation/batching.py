@@ -27,8 +27,8 @@ GPU_BATCH_TOKENS = 16_384
 STATE_NUMBERS, GPU_STATE_NUMBERS = 2**25, 2**28
 """Maximum numbers of the recurrent states of a batch; only mLSTMs have so many (512 units: 512 hypotheses)."""
 
-BATCH_SAMPLES = 8
-"""Samples per sentence above which batches get fewer sentences."""
+BATCH_HYPOTHESES = 8
+"""Hypotheses per sentence above which batches get fewer sentences."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -146,8 +146,7 @@ def batches(
     Sentences with phrases get batches of their own: they are searched by another algorithm, and a translation must not
     depend on its batch.
     """
-    rows = search.rows if search.method in SAMPLING_METHODS else 1
-    size = batch_tokens(members) * BATCH_SAMPLES // max(BATCH_SAMPLES, rows)
+    size = batch_tokens(members) * BATCH_HYPOTHESES // max(BATCH_HYPOTHESES, search.rows)
     for constrained in (False, True):
         own = [
             tokens if bool(each.phrases) is constrained else [] for each, tokens in zip(requests, longest, strict=True)

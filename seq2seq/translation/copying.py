@@ -4,7 +4,8 @@ Shapes: T target tokens, S source tokens, EOS of each excluded.
 """
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Collection, Sequence
 
 from torch import Tensor
 
@@ -18,12 +19,13 @@ UNKNOWN = "<unk>"
 NUMBER = re.compile(r"(?<!⟨ph)\d+(?:[.,:' \u2009\u202f]\d+)*")
 
 
-def copy_from_source(translation: Translation, copy: Copy) -> str:
+def copy_from_source(translation: Translation, copy: Copy, tags: Collection[str] = ()) -> str:
     """Return the text of a translation with words or numbers copied from its source.
 
     Args:
         translation: with attention weights.
         copy: what to copy.
+        tags: words at the start of the source that are not copied.
     """
     words = translation.text.split(" ") if translation.text else []
     rows = word_numbers(translation.tokens)
@@ -34,7 +36,9 @@ def copy_from_source(translation: Translation, copy: Copy) -> str:
     if len(source_words) != max(columns, default=-1) + 1:
         return translation.text
     weights_TS = translation.attention[:-1, :-1]
-    table = word_attention(weights_TS, rows, columns)
+    begin = next((place for place, word in enumerate(source_words) if word not in tags), len(source_words))
+    source_words = source_words[begin:]
+    table = [weights[begin:] for weights in word_attention(weights_TS, rows, columns)]
     if copy in (Copy.unknown, Copy.all):
         words = replace_unknown_words(words, source_words, table)
     if copy in (Copy.numbers, Copy.all):
@@ -82,9 +86,9 @@ def replace_wrong_numbers(
 ) -> list[str]:
     """Replace every number that the source does not have by a source number that the translation lacks.
 
-    Numbers are compared by their digits, so ``1,000`` may become ``1.000``. If several are missing, the number whose
-    word has the largest attention weight is copied. If none is missing, numbers stay: languages count hours and
-    floors differently.
+    Numbers are compared by the values of their digits, so ``1,000`` equals ``1.000``, and ``٣`` equals ``3``. If
+    several are missing, the number whose word has the largest attention weight is copied. If none is missing, numbers
+    stay: languages count hours and floors differently.
     """
     missing = [(digits(number), number, index) for index, word in enumerate(source_words) for number in numbers(word)]
     source_digits = {own for own, _, _ in missing}
@@ -110,8 +114,8 @@ def numbers(word: str) -> list[str]:
 
 
 def digits(number: str) -> str:
-    """Return the digits of a number alone."""
-    return re.sub(r"\D", "", number)
+    """Return the digits of a number alone, in ASCII whatever script they are in."""
+    return "".join(str(unicodedata.decimal(character)) for character in number if character.isdecimal())
 
 
 def _without_first(missing: list[tuple[str, str, int]], own: str) -> list[tuple[str, str, int]]:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from seq2seq.corpora.words import is_unspaced
-from seq2seq.errors import ConfigError
+from seq2seq.errors import ConfigError, DataError
 from seq2seq.inference.members import BoundMembers, EncodedSources, Members
 from seq2seq.metrics.similarity import Similarity, expected_utilities
-from seq2seq.portable.placeholders import PlaceholderDifference
+from seq2seq.portable.placeholders import SYMBOLS
 from seq2seq.portable.text import complete_characters
 from seq2seq.search import SAMPLING_METHODS, Hypothesis, Method, Phrase, PrefixStepper, SearchConfig, search
 from seq2seq.settings import validate
@@ -21,7 +21,7 @@ from seq2seq.tokenizer.normalization import normalize
 from seq2seq.tokenizer.token_bytes import phrase_tokens, prefix_bytes, stable_prefix_tokens
 from seq2seq.translation.config import Copy
 from seq2seq.translation.copying import copy_from_source
-from seq2seq.translation.types import Request, Translation
+from seq2seq.translation.types import Glossary, Request, Translation
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,23 @@ def constraint(members: Members, text: str) -> Phrase:
     return Phrase(tokens, inner[is_unspaced(characters[-1])], other_first)
 
 
+def check_glossary(members: Members, glossary: Glossary, search: SearchConfig) -> None:
+    """Check that every term of a glossary can be written, before a file is translated up to the first that cannot.
+
+    Raises:
+        ConfigError: the search cannot force phrases, or there is a shortlist.
+        DataError: the vocabulary cannot write a translation.
+    """
+    if search.method != Method.beam:
+        raise ConfigError(f"search.method={search.method} cannot force phrases: set search.method=beam")
+    members.require_full_vocabulary("a glossary")
+    for term, target in glossary.translations.items():
+        try:
+            constraint(members, target)
+        except DataError as error:
+            raise DataError(f"glossary, term {term!r}: {error}") from None
+
+
 @torch.inference_mode()
 def translate_batch(
     members: Members, requests: Sequence[Request], encoded: EncodedSources, options: SearchOptions
@@ -157,8 +174,9 @@ def translate_batch(
         n_best = []
         for candidate in candidates:
             found = translation(members, request.text, source, candidate, next(attention, None))
-            text = found.text if options.copy is Copy.none else copied(members, found, candidate, options.copy)
-            n_best.append(replace(found, text=text, attention=found.attention if options.attention else None))
+            if options.copy is not Copy.none:
+                found = with_text(members, found, copied(members, found, candidate, options.copy))
+            n_best.append(found if options.attention else replace(found, attention=None))
         if options.search.method != Method.sampling:  # copying may have made texts equal
             n_best = list(_first_by_text(n_best).values())
         translations.append(replace(n_best[0], n_best=tuple(n_best)) if options.search.n_best > 1 else n_best[0])
@@ -168,7 +186,8 @@ def translate_batch(
 def copied(members: Members, found: Translation, candidate: RankedHypothesis, copy: Copy) -> str:
     """The text with words copied from the source, while symbols stand for placeholders, which may contain spaces."""
     source, text = members.protected(found.source, found.source), decode(members, candidate.hypothesis)
-    text = copy_from_source(replace(found, source=source, text=text), copy)
+    tags = members.source_tokenizers[0].tags - {*SYMBOLS}
+    text = copy_from_source(replace(found, source=source, text=text), copy, tags)
     return members.target.normalize(members.restored(text, found.source))
 
 
@@ -191,10 +210,7 @@ def translation(
     """Build a translation of ``text`` from a candidate and the source tokens of the first member."""
     hypothesis, first = candidate.hypothesis, members.translators[0]
     written = members.restored(decode(members, hypothesis), text)
-    difference = (
-        PlaceholderDifference() if members.placeholders is None else members.placeholders.compare(text, written)
-    )
-    return Translation(
+    built = Translation(
         source=text,
         text=written,
         score=hypothesis.score,
@@ -204,9 +220,16 @@ def translation(
         attention=attention,
         utility=candidate.utility,
         finished=hypothesis.finished,
-        lost_placeholders=difference.lost,
-        added_placeholders=difference.added,
     )
+    return with_text(members, built, written)
+
+
+def with_text(members: Members, found: Translation, text: str) -> Translation:
+    """The translation with a text, and the placeholders that it has too few or too many of."""
+    if members.placeholders is None:
+        return replace(found, text=text)
+    difference = members.placeholders.compare(found.source, text)
+    return replace(found, text=text, lost_placeholders=difference.lost, added_placeholders=difference.added)
 
 
 def decode(members: Members, hypothesis: Hypothesis) -> str:

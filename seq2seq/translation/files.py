@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
+from seq2seq.corpora.config import FileFormat
 from seq2seq.corpora.corpus_file import CorpusFile
 from seq2seq.corpora.documents.document import Document
 from seq2seq.corpora.documents.opening import check_output, open_document
@@ -36,6 +37,8 @@ def open_input(config: TranslateConfig, source_language: str, target_language: s
     if config.output != "-":
         check_output(document, config.input, config.output)
     given = {name: getattr(config, name) for name in ("source_language", "target_language", *COLUMNS)}
+    if document is None and config.format != FileFormat.lines:
+        given["format"] = config.format
     unused = given if document is None else {name: getattr(config, name) for name in ("prefixes", "stream", "json")}
     for name, value in unused.items():
         if value:

@@ -15,9 +15,11 @@ from seq2seq.corpora.content import as_text
 from seq2seq.corpora.lines import decoded_lines, open_output, read_lines, unreadable
 from seq2seq.corpora.mixture import add_tag
 from seq2seq.errors import ConfigError, DataError, program
+from seq2seq.search import SearchConfig
 from seq2seq.system.lock import output_file
 from seq2seq.translation.batching import chunked
 from seq2seq.translation.config import ScoreConfig, TranslateConfig, TranslatorConfig
+from seq2seq.translation.decoding import check_glossary
 from seq2seq.translation.translator import Translator
 from seq2seq.translation.types import Glossary, Request
 
@@ -53,6 +55,18 @@ def load_glossary(name: str | None) -> Glossary | None:
         DataError: the file cannot be read.
     """
     return None if name is None else Glossary.load(Path(name).expanduser())
+
+
+def check_constraints(translator: Translator, config: TranslateConfig, search: SearchConfig) -> None:
+    """Check what only some lines need, before the first one is translated.
+
+    Raises:
+        ConfigError, DataError: as `check_glossary`, or a file of prefixes is used with a shortlist.
+    """
+    if (glossary := load_glossary(config.glossary)) is not None:
+        check_glossary(translator.ensemble, glossary, search)
+    if config.prefixes is not None:
+        translator.ensemble.require_full_vocabulary("a prefix")
 
 
 def requests(config: TranslateConfig, lines: Iterable[str]) -> Iterator[Request]:

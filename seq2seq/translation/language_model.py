@@ -103,15 +103,22 @@ class LanguageModel:
         return self.log_probabilities([text])[0]
 
     def log_probabilities(self, texts: Sequence[str]) -> list[float]:
-        """Return the `log_probability` of every sentence; it does not depend on the other sentences."""
+        """Return the `log_probability` of every sentence; it does not depend on the other sentences.
+
+        Raises:
+            ConfigError: ``texts`` is one string.
+        """
+        _require_several(texts)
         return score_sentences(self.member, self.tokenizer.encode_all(self._protected(texts))) if texts else []
 
     def perplexity(self, texts: Iterable[str]) -> Perplexity:
         """Return the perplexity of sentences; reads some thousand at a time and ignores blank ones.
 
         Raises:
+            ConfigError: ``texts`` is one string.
             DataError: every sentence is blank.
         """
+        _require_several(texts)
         log_probability, tokens, words, sentences = 0.0, 0, 0, 0
         for chunk in chunked(text for text in map(self.tokenizer.normalize, texts) if text):
             targets = self.tokenizer.encode_all(self._protected(chunk))
@@ -156,3 +163,9 @@ class LanguageModel:
             DataError: the sentence is blank.
         """
         return trace_text(self.member, text, alternatives)
+
+
+def _require_several(texts: Iterable[str]) -> None:
+    """Refuse one string, whose characters would be taken for sentences."""
+    if isinstance(texts, str):
+        raise ConfigError("texts is one text, and several are expected: pass a list")

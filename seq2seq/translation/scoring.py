@@ -11,10 +11,11 @@ from itertools import chain, islice
 import numpy as np
 import torch
 
+from seq2seq.corpora.mixture import without_tags
 from seq2seq.data.batch import batches_by_length, make_batch
 from seq2seq.data.batch_sampler import BatchSampler
 from seq2seq.data.config import BatchConfig
-from seq2seq.errors import require_text
+from seq2seq.errors import DataError, require_text
 from seq2seq.inference.member import Member
 from seq2seq.inference.members import EncodedSources, Members
 from seq2seq.portable.segmentation import MAX_SEGMENT, align_segments, split_long_text, split_sentences
@@ -35,6 +36,8 @@ def score_pairs(members: Members, pairs: Iterable[tuple[str, str]], length_penal
     If a source is so long that a translator splits it, its target is split too, and the segments are scored.
     """
     for chunk in chunked(pairs):
+        for pair in chunk:
+            require_pair(pair)
         split = [_split(members, source, target) for source, target in chunk]
         parts = _score_segments(members, [part for own in split for part in own], length_penalty)
         for (source, target), own in zip(chunk, split, strict=True):
@@ -42,13 +45,28 @@ def score_pairs(members: Members, pairs: Iterable[tuple[str, str]], length_penal
             yield scored[0] if len(source) <= MAX_SEGMENT else _join(source, target, scored, length_penalty)
 
 
+def require_pair(pair: object) -> None:
+    """Check that an object is a source and a target.
+
+    Raises:
+        DataError: it is something else, such as a string of two letters.
+    """
+    if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+        raise DataError(f"{pair!r:.60} is not a pair: pass (source, target)")
+    for text in pair:
+        require_text(text, "text")
+
+
 def _split(members: Members, source: str, target: str) -> list[tuple[str, str]]:
-    require_text(source, "text")
     if len(source) <= MAX_SEGMENT:
         return [(source, target)]
     tags, placeholders = members.source_tokenizers[0].tags, members.placeholders
-    sources, targets = split_long_text(source, tags, 1, placeholders), split_sentences(target, placeholders)
-    return align_segments(sources, targets) or [(source.strip(), target)]
+    bare = without_tags(source, tags)
+    start = source[: source.rindex(bare)] if bare else ""
+    # Without tags, which every segment gets: those of joined segments would stand within the sentence.
+    sources, targets = split_long_text(bare, (), 1, placeholders), split_sentences(target, placeholders)
+    aligned = align_segments(sources, targets) or [(bare.strip(), target)]
+    return [(f"{start}{segment}", own) for segment, own in aligned]
 
 
 def _join(source: str, target: str, parts: list[Translation], length_penalty: float) -> Translation:

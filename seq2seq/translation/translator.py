@@ -349,6 +349,9 @@ class Translator:
 
         Reads some thousand pairs ahead. A source of more than 1,000 characters is split as `translate` splits it, and
         its target with it. Ensembles and language models count as in search; shortlists are ignored.
+
+        Raises:
+            DataError: a pair is not two strings; while iterating.
         """
         return score_pairs(self.ensemble, pairs, self.search.length_penalty)
 

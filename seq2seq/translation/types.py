@@ -21,10 +21,22 @@ class Glossary:
 
     Args:
         terms: pairs of a term and its translation.
+
+    Raises:
+        DataError: a term or a translation is blank, or a term has two translations; capitals do not count.
     """
 
     def __init__(self, terms: Iterable[tuple[str, str]]) -> None:
-        self.translations = {normalize(term).lower(): normalize(target, Normalization.none) for term, target in terms}
+        self.translations: dict[str, str] = {}
+        for term, target in terms:
+            wanted, known = normalize(target, Normalization.none), normalize(term).lower()
+            if is_blank(known) or is_blank(wanted):
+                raise DataError(f"the glossary has a blank term or translation ({term!r}, {target!r}): leave it out")
+            if self.translations.setdefault(known, wanted) != wanted:
+                raise DataError(
+                    f"the glossary translates {term!r} as {self.translations[known]!r} and as {wanted!r} (capitals do "
+                    "not count): keep one"
+                )
         longest_first = sorted(self.translations, key=lambda term: (-len(term), term))
         alternatives = "|".join(map(regex.escape, longest_first))
         self.pattern = regex.compile(f"{words.START}(?:{alternatives}){words.END}") if alternatives else None

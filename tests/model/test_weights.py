@@ -118,6 +118,12 @@ def test_weights_of_other_programs_have_no_checksum(saved):
     assert load_weights(saved)["output.bias"].shape == (7,)
 
 
+def test_numbers_that_are_not_finite_are_refused(tmp_path):
+    save_file({"a": torch.tensor([1.0, torch.nan]), "b": torch.tensor([1])}, tmp_path / "model.safetensors")
+    with pytest.raises(RunError, match=r"damaged \(numbers that are not finite\): copy it again or retrain"):
+        load_weights(tmp_path / "model.safetensors")
+
+
 def test_the_checksum_covers_names_shapes_types_and_bytes():
     one = {"a": torch.arange(6.0), "b": torch.zeros(2, 3, dtype=torch.int8)}
     others = [

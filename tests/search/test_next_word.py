@@ -142,3 +142,11 @@ def test_endless_word_ends_the_search():
     stepper = chain({BOS: {2: 1.0}, 2: {3: 1.0}, 3: {3: 1.0}}, 4)
     assert next_words(stepper, [], "", spelling, 5) == []
     assert len(stepper.rows_stepped) == LONGEST + 1
+
+
+def test_a_long_typed_text_is_completed_in_scripts_without_spaces():
+    """The typed text is one word there, of more tokens than a word may have otherwise."""
+    spelling = [None, None, b" a", b"a", b"b"]
+    stepper = chain({BOS: {2: 1.0}, 2: {3: 1.0}, 3: {3: 0.5, 4: 0.5}, 4: {EOS: 1.0}}, 5)
+    typed = "a" * 100
+    assert next_words(stepper, [], typed, spelling, 1) == [NextWord(f"{typed}b", pytest.approx(0.5))]

@@ -66,6 +66,7 @@ def test_numbers_are_copied_around_placeholders_with_spaces():
         protected=lambda text, source: placeholders.replace(text, placeholders.symbols(source)),
         restored=lambda text, source: placeholders.restore(text, placeholders.symbols(source)),
         target=SimpleNamespace(decode=lambda tokens: "Siehe ⟨ph1⟩ 13", normalize=str),
+        source_tokenizers=[SimpleNamespace(tags=frozenset())],
     )
     found = translation(
         'See <a href="page 5"> 12',
@@ -76,6 +77,26 @@ def test_numbers_are_copied_around_placeholders_with_spaces():
     )
     candidate = RankedHypothesis(SimpleNamespace(tokens=(5,), finished=True))
     assert copied(members, found, candidate, Copy.numbers) == 'Siehe <a href="page 5"> 12'
+
+
+@pytest.mark.parametrize(("copy", "text"), [(Copy.numbers, "Ich habe 3 Katzen"), (Copy.unknown, "I habe 3 Katzen")])
+def test_tags_at_the_start_of_the_source_are_not_copied(copy, text):
+    """The 2 of <2de> is no number of the sentence, and the tag no word."""
+    found = translation(
+        "<2de> I have three cats",
+        "Ich habe 3 Katzen" if copy is Copy.numbers else "<unk> habe 3 Katzen",
+        [[0.9, 0.1, 0, 0, 0]] * 4,
+        ["▁Ich" if copy is Copy.numbers else "<unk>", "▁habe", "▁3", "▁Katzen"],
+        ["▁<2de>", "▁I", "▁have", "▁three", "▁cats"],
+    )
+    assert copy_from_source(found, copy, {"<2de>"}) == text
+
+
+@pytest.mark.parametrize(("source", "word"), [("٣ كتب", "3"), ("၁၂ ယောက်", "12"), ("３日", "3")])
+def test_numbers_in_digits_of_another_script_are_equal(source, word):
+    rows, columns = [[1.0, 0.0]] * 2, source.split()
+    assert replace_wrong_numbers([word, "books"], columns, rows) == [word, "books"]
+    assert replace_wrong_numbers(["7", "books"], columns, rows)[0] != "7"
 
 
 def test_tokens_are_numbered_by_word():

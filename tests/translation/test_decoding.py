@@ -19,7 +19,8 @@ from seq2seq.tokenizer.token_bytes import separates_words
 from seq2seq.tokenizer.tokenizer import Tokenizers
 from seq2seq.tokenizer.vocabulary import train_tokenizer
 from seq2seq.translation.config import Copy
-from seq2seq.translation.decoding import constraint, decode, rank, sentence_seed
+from seq2seq.translation.decoding import check_glossary, constraint, decode, rank, sentence_seed
+from seq2seq.translation.types import Glossary
 
 METHODS = {
     Method.beam: LIMITS,
@@ -323,3 +324,13 @@ def test_vocabularies_of_words_split_by_spaces_keep_the_space_before_phrases():
     assert separates_words(members.spelling)
     assert constraint(members, "東京").tokens == tuple(pieces.encode("東京"))
     assert constraint(members, "東京").word_continuations == members.inner
+
+
+def test_every_term_of_a_glossary_is_checked_before_a_file_is_translated():
+    """The first line with an impossible term may come after thousands of others."""
+    members = translator(algorithm=Algorithm.word).ensemble
+    check_glossary(members, Glossary([("cat", "Haus")]), SearchConfig())
+    with pytest.raises(DataError, match=r"^glossary, term 'cat': the vocabulary cannot write the phrase 'Unbekannt'"):
+        check_glossary(members, Glossary([("house", "Haus"), ("cat", "Unbekannt")]), SearchConfig())
+    with pytest.raises(ConfigError, match=r"search\.method=sampling cannot force phrases: set search\.method=beam"):
+        check_glossary(members, Glossary([("cat", "Haus")]), SearchConfig(method=Method.sampling))

@@ -218,3 +218,10 @@ def test_what_is_not_text_is_refused_in_one_line(subwords, text):
 def test_a_language_model_is_pickled(subwords):
     model = language_model(subwords)
     assert pickle.loads(pickle.dumps(model)).log_probabilities(TEXTS) == model.log_probabilities(TEXTS)
+
+
+def test_one_string_is_not_taken_for_a_list_of_letters(subwords):
+    model = language_model(subwords)
+    for call in (model.log_probabilities, model.perplexity):
+        with pytest.raises(ConfigError, match="texts is one text, and several are expected: pass a list"):
+            call("Das Haus")

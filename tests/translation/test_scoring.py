@@ -1,5 +1,6 @@
 """Scoring of given translations."""
 
+import contextlib
 import math
 
 import pytest
@@ -8,9 +9,10 @@ from translators import LIMITS, SENTENCES, TEXTS, member, translator
 
 from seq2seq import Translator
 from seq2seq.data.batch import source_tensors, target_input
+from seq2seq.errors import DataError
 from seq2seq.tokenizer.config import Algorithm
 from seq2seq.tokenizer.tokenizer import EOS
-from seq2seq.translation import batching
+from seq2seq.translation import batching, scoring
 
 
 def by_training(source: str, target: str) -> list[float]:
@@ -79,3 +81,22 @@ def test_scoring_ignores_the_shortlist(monkeypatch):
     )
     assert own.score("Wir.", "Das Haus.").log_probability == expected
     assert bound == [{"shortlist": False}]
+
+
+@pytest.mark.parametrize("pair", ["ab", ("a", "b", "c"), ("a",), 5])
+def test_what_is_no_pair_is_refused_in_one_line(pair):
+    with pytest.raises(DataError, match=r"is not a pair: pass \(source, target\)"):
+        list(translator().score_all([pair]))
+
+
+def test_tags_stand_once_at_the_start_of_each_scored_segment(monkeypatch):
+    """Two target sentences join the many source sentences to two segments."""
+    own, seen = translator(), []
+    monkeypatch.setattr(own.ensemble.source_tokenizers[0], "tags", frozenset({"<2de>"}))
+    monkeypatch.setattr(scoring, "_score_segments", lambda members, pairs, penalty: seen.extend(pairs) or iter(()))
+    source = "<2de> " + "The dog sleeps in the old house. " * 60
+    with contextlib.suppress(IndexError):
+        own.score(source.strip(), "Der Hund schläft. Er schläft lange.")
+    assert len(seen) == 2
+    assert [segment.count("<2de>") for segment, _ in seen] == [1, 1]
+    assert all(segment.startswith("<2de> The dog") for segment, _ in seen)

@@ -133,3 +133,17 @@ def test_glossary_file_has_one_term_per_line(tmp_path):
         DataError, match=r"terms.tsv, line 2: a term, a tab and its translation are needed, got 'man Mann'$"
     ):
         Glossary.load(path)
+
+
+@pytest.mark.parametrize(
+    ("terms", "message"),
+    [
+        ([("cat", "Katze"), (" ", "X")], "blank term or translation"),
+        ([("cat", " ")], "blank term or translation"),
+        ([("Polish", "polnisch"), ("polish", "polieren")], r"'polish' as 'polnisch' and as 'polieren' .*keep one"),
+    ],
+)
+def test_a_glossary_with_a_blank_or_ambiguous_term_is_refused(terms, message):
+    with pytest.raises(DataError, match=message):
+        Glossary(terms)
+    assert Glossary([("Cat", "Katze"), ("cat", "Katze")]).phrases("A CAT") == ("Katze",)
