@@ -103,6 +103,8 @@ def error_line(error: Exception, config: Any) -> str | None:
     """One line for an error of the user or the machine: wrong settings, no memory, a full disk; None for any other."""
     if isinstance(error, USER_ERRORS):
         return one_line(error, config)
+    if isinstance(error, RuntimeError) and "home directory" in str(error):  # of Path.expanduser
+        return "a path begins with ~ and a name that no user has: write the path in full"
     if isinstance(error, MemoryError | RuntimeError):
         from seq2seq.system.out_of_memory import is_out_of_memory  # imports PyTorch
 

@@ -5,7 +5,7 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -34,10 +34,11 @@ def archive_kind(start: bytes) -> str | None:
 
 def split_path(path: Path) -> tuple[Path, str]:
     """The file on the disk and the name of a member: ``corpus.zip/train.en`` is train.en in corpus.zip."""
-    if not path.exists():
-        for parent in path.parents:
-            if parent.is_file():
-                return parent, path.relative_to(parent).as_posix()
+    with suppress(OSError):  # a folder that may not be entered, or a name that is too long: raised where it is opened
+        if not path.exists():
+            for parent in path.parents:
+                if parent.is_file():
+                    return parent, path.relative_to(parent).as_posix()
     return path, ""
 
 

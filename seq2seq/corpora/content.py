@@ -222,12 +222,19 @@ def _checked_encoding(start: bytes, name: str, encoding: str | None, setting: st
     wide = encodings.wide_encoding(start[:-1] if len(start) % 2 and start.endswith(b"\n") else start)
     codec = "utf-8" if encoding is None else encodings.codec(encoding, setting)
     if wide is None:
+        if codec in ("utf-16", "utf-32") and start.isascii():
+            return None  # as the saved sets of data.file, beside files in UTF-16
         if codec in ("utf-16", "utf-32"):
             raise DataError(
                 f"{name} is not {codec.upper()}: leave {setting}={encoding} out, or name the byte order too, such as "
                 f"{setting}={codec}-le"
             )
         utf8 = codec in ("utf-8", "utf-8-sig") or start.startswith(codecs.BOM_UTF8)
+        if not utf8 and encodings.is_surely_utf8(start):
+            raise DataError(
+                f"{name} is UTF-8 and not {encoding}: leave {setting}={encoding} out, and convert other files that "
+                "need it to UTF-8"
+            )
         return None if utf8 else codec
     if codec[:6] != wide[:6]:
         raise DataError(f"{name} is {wide.upper()}: {encodings.advice(wide, name, setting, packed)}")

@@ -51,10 +51,10 @@ class CorpusFile:
         self._place, self._member = split_path(path)
         try:
             self._place.stat()
+            if path.is_dir():
+                raise IsADirectoryError
         except OSError as error:
             raise unreadable(path, error) from None
-        if path.is_dir():
-            raise unreadable(path, IsADirectoryError())
         self._read = self._noted = False
 
     @cached_property

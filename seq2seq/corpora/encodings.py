@@ -38,6 +38,12 @@ SHOWN = 30
 UNASSIGNED = "\U00040000", "\U000e0000"
 """The first of Unicode's planes without characters, and the first after them."""
 
+MULTIBYTE = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
+"""The first two bytes of a UTF-8 character that is not ASCII."""
+
+SURE = 20
+"""Such characters; text in another encoding has bytes that do not follow each other so."""
+
 CONTROLS = re.compile(rb"[\0-\x06\x0e-\x1a\x7f]")
 """Bytes that text rarely has."""
 
@@ -104,6 +110,17 @@ def wide_encoding(start: bytes) -> str | None:
     }
     best = max(scores, key=scores.__getitem__)
     return best if scores[best] > 0 else None
+
+
+def is_surely_utf8(start: bytes) -> bool:
+    """Whether the beginning of a file has many characters that are not ASCII, all of them in UTF-8."""
+    if len(MULTIBYTE.findall(start)) < SURE:
+        return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _likelihood(start: bytes, encoding: str) -> float:

@@ -15,9 +15,9 @@ from seq2seq.corpora.config import DataConfig, FileFormat
 from seq2seq.corpora.content import refuse_in_zip, refuse_no_text
 from seq2seq.corpora.corpus import Corpus
 from seq2seq.corpora.corpus_file import CorpusFile
+from seq2seq.corpora.documents.document import same_language
 from seq2seq.corpora.documents.opening import KIND_OF_FORMAT, Kind, kind_of_file, open_kind
 from seq2seq.corpora.files import TextFiles, TsvFile
-from seq2seq.corpora.languages import language_named
 from seq2seq.corpora.lines import unreadable
 from seq2seq.corpora.streams import DamagedError
 from seq2seq.corpora.table import TableFile
@@ -143,8 +143,7 @@ def _in_archive(config: DataConfig, file: CorpusFile, start: Start, setting: str
 def _is_of(name: str, code: str) -> bool:
     """Whether the name of a file ends in a language: ``GNOME.en-ga.ga`` is Irish."""
     ending = name.removesuffix(".gz").rpartition(".")[2]
-    language = language_named(code.casefold())
-    return ending == code or (language is not None and language_named(ending.casefold()) == language)
+    return ending == code or same_language(code, ending)
 
 
 def _without_language(name: str) -> str:

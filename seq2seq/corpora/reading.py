@@ -64,10 +64,14 @@ def read_corpora(config: DataConfig) -> Corpora:
 
 
 def corpora_notes(corpora: Corpora) -> list[str]:
-    """What the files say about how they are read, such as their columns or entries that are left out."""
+    """What the files say about how they are read, such as their columns; what several say, the first one says."""
     train = corpora.train.parts if isinstance(corpora.train, MixedCorpus) else [WeightedCorpus(corpora.train)]
     texts = [*(part.corpus for part in train), corpora.validation, corpora.test]
-    return list(dict.fromkeys(text.note for text in texts if text is not None and text.note))
+    notes: dict[str, str] = {}
+    for text in texts:
+        if text is not None and text.note:
+            notes.setdefault(text.note.partition(": ")[2], text.note)
+    return list(notes.values())
 
 
 def check_files(files: FilesConfig, corpus: Corpus | None) -> None:

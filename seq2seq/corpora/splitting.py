@@ -6,6 +6,7 @@ set as a whole, so that no test sentence is in training with another full stop o
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import compress
@@ -28,6 +29,9 @@ from seq2seq.system.lock import locked_output
 
 VERSION = 2
 """Part of the fingerprint of every set; a change of the method must raise it."""
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""Half a character, as JSON may have it; UTF-8 cannot."""
 
 
 @dataclass(frozen=True)
@@ -265,7 +269,7 @@ def write_sets(split: SplitCorpus, folder: Path, columns: tuple[str, str] | None
     with locked_output(folder), new_folder(folder) as new:
         for part, text in sets.items():
             with atomic_write(new / f"{part}.{kind}") as place, place.open("w", encoding="utf-8", newline="") as file:
-                rows = ([" ".join(side.split()) for side in pair] for pair in text)
+                rows = ([SURROGATE.sub("\ufffd", " ".join(side.split())) for side in pair] for pair in text)
                 if kind == "csv":
                     # In quotation marks, so that the separator of a few rows is certain.
                     csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)

@@ -59,6 +59,8 @@ class TableFile(RowFile):
     ) -> None:
         super().__init__(file)
         self._marks, self._said = 0, False
+        self._joined: list[int] = []
+        self._wider: list[int] = []
         sample = first_lines(self.file, "surrogateescape")
         if any(map(_has_invalid_bytes, sample[:TITLE_ROWS])):  # they decide which columns are read
             sample = first_lines(self.file)
@@ -68,6 +70,7 @@ class TableFile(RowFile):
         given = source_column, target_column
         self.checks_width = self.separator != "\t" and given == (None, None)
         rows, languages = self._first_rows(), (source_language, target_language)
+        self._languages = languages
         self._above = header_row(rows, languages, given)
         self._columns = pair_columns(rows[self._above :], languages, given, self.name)
         self.columns = self._columns[:2]
@@ -89,7 +92,11 @@ class TableFile(RowFile):
     @property
     def note(self) -> str:
         """Names the header row, or the columns if some of several were chosen without settings."""
-        return columns_note(self.name, self._columns, self.header or [], self._width, self._above + 1)
+        note = columns_note(self.name, self._columns, self.header or [], self._width, self._above + 1)
+        if note or self._width == 0 or self._columns.header:
+            return note
+        source, target = self._languages
+        return f"{self.name}: no header: column 1 is read as {source}, column 2 as {target}"
 
     def expected_pairs(self) -> int | None:
         """Approximate number of pairs."""
@@ -102,16 +109,29 @@ class TableFile(RowFile):
                 yield cells if isinstance(cells, DataError) else self._pair(line, cells)
             except DataError as error:
                 yield error
-        if self.marks_note and not self._said:
+        if not self._said:
             self._said = True
-            log.warning("%s", self.marks_note)
+            for note in self.reading_notes:
+                log.warning("%s", note)
 
     @property
-    def marks_note(self) -> str:
-        """A line about byte-order marks within the file, once it has been read; empty if there are none."""
-        if self._marks == 0:
-            return ""
-        return f"{self.path}: removed {counted(self._marks, 'byte-order mark')} (U+FEFF) within it"
+    def reading_notes(self) -> list[str]:
+        """Lines about what was found in the file, once it has been read."""
+        marks = counted(self._marks, "byte-order mark")
+        notes = [f"{self.path}: removed {marks} (U+FEFF) within it"] if self._marks else []
+        if self._joined:
+            notes.append(
+                f"{self.path}, line {self._joined[0]:,}: a quotation mark joins lines that are rows by themselves "
+                f"({counted(len(self._joined), 'such row')}): if the mark is text, write it twice and enclose the "
+                "cell, or set data.format=tsv for text with tabs"
+            )
+        if self._wider:
+            notes.append(
+                f"{self.path}, line {self._wider[0]:,}: more than {self.width} columns "
+                f"({counted(len(self._wider), 'such row')}): columns {self.columns[0] + 1} and {self.columns[1] + 1} "
+                "are read; check that no text contains a tab"
+            )
+        return notes
 
     def _pair(self, line: int, cells: list[str]) -> Pair:
         source, target = self.columns
@@ -127,6 +147,8 @@ class TableFile(RowFile):
                 f"have {self.width}: write a text that contains {self.separator!r} in quotation marks, or set "
                 "data.source_column=NUMBER data.target_column=NUMBER"
             )
+        if self._width and any(cells[self.width :]):  # only tabs: others are refused above
+            self._wider.append(line)
         return Pair(cells[source], cells[target])
 
     def _first_rows(self) -> list[list[str]]:
@@ -155,7 +177,7 @@ class TableFile(RowFile):
 
     def _rows(self, undecodable: str) -> Generator[tuple[int, list[str] | DataError], None, None]:
         """The number of the first line of each row, from 1, and its cells or an error; blank lines are left out."""
-        self._marks = 0
+        self._marks, self._joined, self._wider = 0, [], []
         with closing(self.file.lines(undecodable)) as lines:
             ended = (parsable(self._without_marks(line)) for line in lines)
             form = Form(self.separator, self.quoted, self.spaced)
@@ -165,7 +187,14 @@ class TableFile(RowFile):
                 if isinstance(cells, DataError):
                     yield number, cells
                 elif cells:
+                    if self._joins_rows(cells):
+                        self._joined.append(number)
                     yield number, [LINE_ENDS.sub(" ", cell) for cell in cells]
+
+    def _joins_rows(self, cells: list[str]) -> bool:
+        """Whether every inner line of a cell has the columns of a row: the mark before it may be one of a dialogue."""
+        inner = [line for cell in cells if "\n" in cell for line in cell.split("\n")[1:-1]]
+        return bool(inner) and all(line.count(self.separator) == self.width - 1 for line in inner)
 
 
 def _has_invalid_bytes(line: str) -> bool:

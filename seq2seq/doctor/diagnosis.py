@@ -255,8 +255,8 @@ def check_pairs(
             for check in checks:
                 findings += [finding._replace(rows=finding.rows + start) for finding in check.find(pairs)]
             start += len(block.source)
-    if isinstance(corpus, TableFile) and corpus.marks_note:
-        notes.append(corpus.marks_note)
+    if isinstance(corpus, TableFile):
+        notes += corpus.reading_notes
     if not start:
         notes.append(f"{corpus.name} has no lines: check that this is the right file")
     if any(finding.reason is Reason.invalid_utf8 for finding in findings):

@@ -35,9 +35,14 @@ class CachedTrace:
     pictures: dict[str, bytes] = field(default_factory=dict)
 
     @cached_property
-    def bytes(self) -> int:
+    def array_bytes(self) -> int:
         """Size of the arrays."""
         return sum(array.nbytes for array in self.trace.arrays().values())
+
+    @property
+    def bytes(self) -> int:
+        """Size of the arrays and of the pictures."""
+        return self.array_bytes + sum(map(len, self.pictures.values()))
 
 
 class TraceCache:
@@ -82,9 +87,12 @@ class TraceCache:
                 )
             cached = CachedTrace(self.translators[run].trace(text, target=target, beam_size=beam_size))
         self._traces[key] = cached  # the newest last
+        self._remove_oldest()
+        return cached
+
+    def _remove_oldest(self) -> None:
         while len(self._traces) > 1 and sum(other.bytes for other in self._traces.values()) > CACHE_BYTES:
             del self._traces[next(iter(self._traces))]
-        return cached
 
     def picture(self, cached: CachedTrace, name: str) -> bytes:
         """Draw a picture as PNG.
@@ -104,6 +112,7 @@ class TraceCache:
         if name not in cached.pictures:
             cached.pictures[name] = draws[name]()
             gc.collect()  # a figure with all its pixels is part of a reference cycle
+            self._remove_oldest()
         return cached.pictures[name]
 
     def _picture_names(self, trace: Trace) -> list[str]:

@@ -1,6 +1,7 @@
 """Atomic writing of files and folders: a reader finds the old content or the new one, never a part."""
 
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -29,15 +30,23 @@ USES_LOCKS = find_spec("fcntl") is not None
 """Whether temporary files are locked while they are written. On Windows an open file cannot be removed anyway."""
 
 
+def kept_name(path: Path) -> str:
+    """The name of a file as in the names of its lock and temporary files: of a long one the beginning and a hash."""
+    if len(path.name) <= NAME_KEPT:
+        return path.name
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
+    return f"{path.name[: NAME_KEPT - 9]}-{digest}"
+
+
 def temporary_path(path: Path) -> Path:
     """A new name next to ``path``, different at each call, for content that will replace ``path``."""
-    return path.with_name(f"{path.name[:NAME_KEPT]}.{secrets.token_hex(8)}{SUFFIX}")
+    return path.with_name(f"{kept_name(path)}.{secrets.token_hex(8)}{SUFFIX}")
 
 
 def is_temporary(place: Path, path: Path | None = None) -> bool:
     """Whether a name is from `temporary_path`; if ``path`` is given, whether it is for this path."""
     match = re.fullmatch(r"(.*)\.[0-9a-f]{16}" + re.escape(SUFFIX), place.name, re.DOTALL)
-    return match is not None and (path is None or match[1] == path.name[:NAME_KEPT])
+    return match is not None and (path is None or match[1] == kept_name(path))
 
 
 def remove_leftovers(folder: Path, path: Path | None = None) -> None:

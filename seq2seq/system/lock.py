@@ -16,7 +16,7 @@ from typing import NamedTuple
 from filelock import lock_descriptor
 
 from seq2seq.errors import RunError
-from seq2seq.system.atomic import FULL, NAME_KEPT, atomic_write, is_at, make_folder, unwritable, writing
+from seq2seq.system.atomic import FULL, atomic_write, is_at, kept_name, make_folder, unwritable, writing
 from seq2seq.system.descriptors import BINARY, NO_LINK, NO_WAIT, read_at
 from seq2seq.system.launcher import is_first
 
@@ -76,7 +76,7 @@ def locked_output(path: Path, wait: bool = False) -> Iterator[None]:
     Raises:
         RunError: another process is writing the output, or it cannot be written.
     """
-    lock = path.with_name(f".{path.name[:NAME_KEPT]}{LOCK}")
+    lock = path.with_name(f".{kept_name(path)}{LOCK}")
     with _hold(_Place(lock, path, "with output=PATH"), wait):
         yield
 

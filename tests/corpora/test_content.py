@@ -419,3 +419,25 @@ def test_json_of_any_layout_is_read_one_value_at_a_time(tmp_path):
     }.items():
         with pytest.raises(DataError, match=words):
             list(JsonFile(written(tmp_path, text.encode()), "en", "de"))
+
+
+def test_utf8_is_not_read_in_the_encoding_of_another_file(tmp_path):
+    """The setting holds for all files of a run, and copies by the doctor are UTF-8."""
+    path = written(tmp_path, ("Das süße Café öffnet später.\n" * 10).encode())
+    with pytest.raises(DataError, match=r"is UTF-8 and not cp1252: leave data\.encoding=cp1252 out, and convert"):
+        list(CorpusFile(path, "cp1252").lines())
+    assert list(CorpusFile(written(tmp_path, b"ASCII\n"), "utf-16").lines()) == ["ASCII"]
+
+
+def test_a_folder_that_may_not_be_entered_and_a_name_that_is_too_long_are_one_line(tmp_path, monkeypatch):
+    with pytest.raises(DataError, match="cannot be read: File name too long"):
+        CorpusFile(tmp_path / ("x" * 300))
+    with pytest.raises(DataError, match="cannot be read: File name too long"):
+        list(read_lines(tmp_path / ("x" * 300)))
+
+
+def test_a_file_of_an_archive_in_another_script_of_the_language_is_not_taken(tmp_path):
+    path = written(tmp_path, zipped({"X.en": b"We work.\n", "X.zh_CN": "我们工作。\n".encode()}), "x.zip")
+    assert list(Corpus.read(path, "en", "zh")) == [Pair("We work.", "我们工作。")]
+    with pytest.raises(DataError, match=r"X\.en|X\.zh_CN"):
+        list(Corpus.read(path, "en", "zh-TW"))

@@ -255,3 +255,27 @@ def test_carriage_returns_as_excel_writes_them_are_line_ends(tmp_path):
     path = workbook(tmp_path, [["en", "vi"], ["Two_x000D_\nlines", "Hai_x000D_\ndòng"], ["One_x000D_", None]])
     assert [*XlsxFile(path, "en", "vi")] == [Pair("Two lines", "Hai dòng"), Pair("One", "")]
     assert [*XlsxFile(path, "en", "vi").sources()] == ["One\r"]
+
+
+def test_cells_whose_formula_failed_are_blank(tmp_path):
+    """As lookups leave them: neither text to translate nor a translation."""
+    rows = [["English", "German"], ["We work.", "Wir arbeiten."], ["Hello", "#REF!"], ["#N/A", "Hallo"]]
+    document = XlsxFile(workbook(tmp_path, rows), "en", "de")
+    assert list(document) == [Pair("We work.", "Wir arbeiten."), Pair("Hello", ""), Pair("", "Hallo")]
+    assert list(document.sources()) == ["Hello"]
+
+
+def test_a_hidden_sheet_is_not_read(tmp_path):
+    book = Workbook()
+    book.active.append(["key", "value"])
+    book.active.sheet_state = "hidden"
+    data = book.create_sheet("data")
+    for row in (["English", "German"], ["We work.", "Wir arbeiten."], ["Yes.", None]):
+        data.append(row)
+    book.active = 1
+    book.save(tmp_path / "hidden.xlsx")
+    document = XlsxFile(tmp_path / "hidden.xlsx", "en", "de")
+    assert next(iter(document)) == Pair("We work.", "Wir arbeiten.")
+    sheets = load_workbook(written(document)).worksheets
+    assert [[cell.value for cell in row] for row in sheets[1].iter_rows()][2] == ["Yes.", "=Yes."]
+    assert sheets[0]["A1"].value == "key"

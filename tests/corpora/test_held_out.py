@@ -101,7 +101,8 @@ def test_training_reports_them_when_a_run_begins(tmp_path, caplog):
     )
     read_texts(config, tmp_path / "run")
     assert "3 with one of the test set and 1 with one of the validation set" in caplog.text
-    assert "header" not in caplog.text
+    assert "is a header" not in caplog.text
+    assert caplog.text.count("no header: column 1 is read as en, column 2 as de") == 1
     caplog.clear()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "config.yaml").touch()

@@ -303,3 +303,14 @@ def test_two_aligned_files_are_split_as_the_message_says(recipe, tmp_path: Path,
         archive.write("a b.vi")
     for name in ("pairs.tsv", "pairs.zip"):
         assert recipe("split", f"data.file={name}", given[-1], f"output={name}-split").code == 0
+
+
+def test_half_a_character_is_written_as_a_replacement(tmp_path: Path):
+    """JSON may have one, and training reads it as U+FFFD."""
+    rows = [f'{{"en": "{word(number)} \\ud83d", "vi": "{word(number).upper()}"}}' for number in range(60)]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(rows))
+    split = split_file(
+        DataConfig(source_language="en", target_language="vi", file=str(tmp_path / "pairs.jsonl"), split=[6, 6])
+    )
+    files = write_sets(split, tmp_path / "out")
+    assert all("\ufffd" in line for file in files.values() for line in file.read_text("utf-8").splitlines())

@@ -43,7 +43,8 @@ def test_byte_order_marks_blank_lines_and_further_columns_are_left_out(tmp_path)
     corpus = table(tmp_path, '\ufeff"\ufeffWe work.",\ufeffWir arbeiten.,Tatoeba\n\n"Yes.","Ja.",\n')
     assert list(corpus) == [WE, Pair("Yes.", "Ja.")]
     assert "the first two of 3 columns are read as source and target" in corpus.note
-    assert table(tmp_path, "We work.,Wir arbeiten.\n").note == ""
+    two = table(tmp_path, "We work.,Wir arbeiten.\n")
+    assert two.note == f"{two.name}: no header: column 1 is read as en, column 2 as de"
 
 
 def test_quotation_marks_of_tab_separated_text_stay_unless_all_enclose_cells(tmp_path):
@@ -459,3 +460,20 @@ def test_a_comma_outside_quotation_marks_is_refused(tmp_path):
         DataError, match=r"pairs\.csv, line 1: 3 columns separated by ',', but most rows have 2: write "
     ):
         list(Corpus.read(path, "en", "de"))
+
+
+def test_a_mark_of_a_dialogue_that_joins_rows_is_reported(tmp_path, caplog):
+    """Nothing else shows it: the other side has marks of its own language."""
+    rows = [f"He waits {number}.;Il attend {number}." for number in range(40)]
+    rows[10:15] = ['"Come here.;«Viens ici.', *rows[11:14], 'I see you.";Je te vois.»']
+    corpus = table(tmp_path, "\n".join(rows) + "\n")
+    assert len(list(corpus)) == 36
+    assert "line 11: a quotation mark joins lines that are rows by themselves (1 such row)" in caplog.text
+    caplog.clear()
+    list(table(tmp_path, '"Hello,\nall of\nyou.","Bonjour\nà vous\ntous."\n' + "Yes.,Oui.\n" * 20))
+    assert "joins" not in caplog.text
+
+
+def test_a_tab_too_many_is_reported(tmp_path, caplog):
+    list(table(tmp_path, "the cat\tle chat\n" * 99 + "the dog\tsleeps\tle chien dort\n"))
+    assert "line 100: more than 2 columns (1 such row): columns 1 and 2 are read" in caplog.text

@@ -66,3 +66,13 @@ def test_a_trace_that_may_be_too_large_is_an_error_before_its_computation(monkey
     monkeypatch.setattr(type(TRANSLATORS["attends"]), "trace", None)
     with pytest.raises(TooLargeError, match=f"may have {values:,} gate and state values, the limit is {values - 1:,}"):
         TraceCache(TRANSLATORS, LimitsConfig()).trace("attends", "Wir.", "Das", None)
+
+
+def test_pictures_count_in_the_size_of_the_cache(monkeypatch):
+    cache = TraceCache(TRANSLATORS, LimitsConfig())
+    first, second = (cache.trace("attends", text, "Das", None) for text in ("Wir.", "Das."))
+    monkeypatch.setattr("seq2seq.serving.traces.CACHE_BYTES", first.bytes + second.bytes)
+    cache.picture(second, "decoder.1.forward.states")
+    assert second.bytes > second.array_bytes
+    assert cache.trace("attends", "Das.", "Das", None) is second
+    assert cache.trace("attends", "Wir.", "Das", None) is not first

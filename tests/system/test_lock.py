@@ -262,3 +262,10 @@ def test_a_users_file_is_not_used_as_a_lock_file(tmp_path):
     with pytest.raises(RunError, match=message), locked_output(tmp_path / "out.txt"):
         pass
     assert (tmp_path / ".out.txt.lock").read_text() == "mine"
+
+
+def test_files_with_long_names_have_locks_of_their_own(tmp_path):
+    """Such as two cleaned files of a corpus, which differ in their endings only."""
+    name = "OpenSubtitles.v2018.en-de.filtered.deduplicated.tokenized.train.clean"
+    with locked_output(tmp_path / f"{name}.en"), locked_output(tmp_path / f"{name}.de"):
+        assert len(list(tmp_path.iterdir())) == 2

@@ -120,6 +120,8 @@ def check_output(document: Document | None, source: str, output: str) -> None:
         ".docx",
     }
     allowed = {given, *(() if document is None else document.endings)}
+    if isinstance(document, XlsxFile) and wanted not in document.endings:
+        raise ConfigError(f"{source} is a workbook, and so is its translation: name output=FILE{document.endings[0]}")
     if wanted in others and wanted not in allowed:
         kind = "lines of text" if document is None else f"{document.format}"
         raise ConfigError(

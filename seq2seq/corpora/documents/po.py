@@ -63,11 +63,13 @@ class PoFile(Document):
 
     @property
     def note(self) -> str:
-        """The numbers of entries that are left out."""
+        """The direction if the file does not name its language, and the numbers of entries that are left out."""
         counts = Counter(reason for entry in self._catalogue if (reason := self._reason(entry)))
         named = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
         left_out = f"entries left out: {named}" if named else ""
-        notes = "; ".join(filter(None, (left_out, self._unread_forms)))
+        language = self._catalogue.metadata.get("Language", "").strip()
+        direction = "" if language else f"it names no language: msgid is read as {self.source_language}"
+        notes = "; ".join(filter(None, (direction, left_out, self._unread_forms)))
         return f"{self.name}: {notes}" if notes else ""
 
     def expected_pairs(self) -> int | None:

@@ -49,6 +49,9 @@ FORMULA = re.compile(rb"<(?:\w+:)?c\s([^<>]*)>\s*<(?:\w+:)?f[\s/>]")
 CELL = re.compile(rb"""(?:^|\s)r=["']([A-Z]{1,3})(\d{1,7})["']""")
 """Its column and row."""
 
+ERRORS = frozenset({"#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A"})
+"""Values of cells whose formula has failed; they count as blank."""
+
 SAMPLE = 100
 """Rows of another sheet that are examined."""
 
@@ -60,7 +63,7 @@ MOST_ROWS = 1 << 20
 
 
 class XlsxFile(ColumnDocument):
-    """The first sheet of an Excel workbook. See `ColumnDocument` for arguments and errors.
+    """The first sheet of an Excel workbook that is not hidden. See `ColumnDocument` for arguments and errors.
 
     Columns and header are chosen as in `seq2seq.corpora.table.TableFile`; numbers and dates are text in pairs, and are
     not translated. A translation goes into the target column where it is blank, in the style of its source.
@@ -132,7 +135,7 @@ class XlsxFile(ColumnDocument):
             rows, texts = chain([start], rows), chain([columns.title], translations)
         filled, reader = 0, None
         with self._unpacked() as (archive, book), zipfile.ZipFile(output, "w", zipfile.ZIP_DEFLATED) as copy:
-            sheet = book.worksheets[0]._worksheet_path.lstrip("/")
+            sheet = first_sheet(book)._worksheet_path.lstrip("/")
             for part in archive.infolist():
                 name = zipfile.ZipInfo(part.filename, part.date_time)
                 name.compress_type, name.external_attr = part.compress_type, part.external_attr
@@ -175,7 +178,10 @@ class XlsxFile(ColumnDocument):
         """The end of a line that names the other sheets with a value near their beginning; empty without any."""
         titles = []
         with self._unpacked() as (_, book), _workbook_errors(self.path):
-            for sheet in book.worksheets[1:]:
+            first = first_sheet(book)
+            for sheet in book.worksheets:
+                if sheet is first:
+                    continue
                 sheet.reset_dimensions()
                 rows = islice(sheet.iter_rows(values_only=True), SAMPLE)
                 titles += [repr(sheet.title)] if any(cell is not None for row in rows for cell in row) else []
@@ -192,7 +198,7 @@ class XlsxFile(ColumnDocument):
     def _fixed(self) -> npt.NDArray[np.bool_]:
         """Whether the target cell of each row has a formula or is hidden by merged cells, [1 + `MOST_ROWS`]."""
         with self._unpacked() as (archive, book), _workbook_errors(self.path):
-            sheet = archive.read(book.worksheets[0]._worksheet_path.lstrip("/"))
+            sheet = archive.read(first_sheet(book)._worksheet_path.lstrip("/"))
         target, changes = self._columns.target + 1, np.zeros(MOST_ROWS + 2, np.int64)
         for left, top, right, bottom in _attributes(sheet, MERGED, RANGE):
             first, last = column_number(left.decode()), column_number(right.decode())
@@ -213,7 +219,7 @@ class XlsxFile(ColumnDocument):
     def _rows(self) -> Iterator[tuple[int, Sequence[object]]]:
         """The number of each row, from 1, and the values of its cells."""
         with self._unpacked() as (_, book), _workbook_errors(self.path):
-            sheet = book.worksheets[0]
+            sheet = first_sheet(book)
             sheet.reset_dimensions()  # some programs write wrong ones
             for number, row in enumerate(sheet.iter_rows(values_only=True), 1):
                 if number > MOST_ROWS:
@@ -234,6 +240,11 @@ class XlsxFile(ColumnDocument):
                 if not book.worksheets:
                     raise DataError(f"{self.name} has no sheet of cells: name another workbook")
             yield archive, book
+
+
+def first_sheet(book: Any) -> Any:
+    """The first sheet that is not hidden; the first if all are."""
+    return next((sheet for sheet in book.worksheets if sheet.sheet_state == "visible"), book.worksheets[0])
 
 
 def import_openpyxl(name: str) -> Any:
@@ -290,7 +301,9 @@ def _attributes(sheet: bytes, tag: re.Pattern[bytes], value: re.Pattern[bytes]) 
 
 
 def _unescaped(value: object) -> object:
-    """The value of a cell; Excel writes a carriage return in it as ``_x000D_``."""
+    """The value of a cell, None for an error; Excel writes a carriage return in it as ``_x000D_``."""
+    if isinstance(value, str) and value in ERRORS:
+        return None
     if isinstance(value, str) and "_x00" in value:
         return CONTROL.sub(lambda escaped: chr(int(escaped[1], 16)), value)
     return value
