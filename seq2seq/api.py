@@ -28,7 +28,7 @@ from seq2seq.run.files import run_text
 from seq2seq.run.folder import CONFIG, MODEL, RunFolder
 from seq2seq.run.pairs import Pairs, as_corpus, as_pairs, saved_data, saved_pairs
 from seq2seq.run.push import push_to_hub
-from seq2seq.settings import validate, with_members
+from seq2seq.settings import override_value, validate, with_members
 from seq2seq.system.hub import results_folder
 from seq2seq.system.lock import locked
 from seq2seq.training import Progress, TrainingConfig, Validation
@@ -191,6 +191,7 @@ def train(
         if not isinstance(folder, str | Path):
             raise ConfigError(f"a run folder is a path, got {type(folder).__name__}: pass a string or a Path")
         overrides = [*_languages(data), *overrides]
+        overrides = [f"run={override_value(str(folder))}", *overrides]  # it may be resumed with a shortened warm-up
         config = replace(compose_train(experiment, overrides, names_text=True), run=str(folder))
         pairs = as_pairs(data, config.data)
     given = config.data

@@ -321,3 +321,15 @@ def test_a_split_without_test_trains_without_test(recipe, tmp_path):
     outcome = recipe("train", f"run={tmp_path / 'other'}", f"data.file={path}", "data.split=[90,0,10]", *words)
     assert "data.validation" in outcome.err
     assert not (tmp_path / "other").exists()
+
+
+def test_the_warm_up_is_not_that_of_another_run(tmp_path, monkeypatch):
+    """Only a run that is resumed keeps its own, which may have been shortened; runs/demo is the default folder."""
+    seen = []
+    monkeypatch.setattr("seq2seq.api.train_run", lambda config, *_: seen.append(config.schedule.warmup))
+    monkeypatch.setattr("seq2seq.api.Run.open", lambda path: None)
+    monkeypatch.chdir(tmp_path)
+    Path("runs/demo").mkdir(parents=True)
+    Path("runs/demo/config.yaml").write_text("schedule: {warmup: 77}\n")
+    train(made_up_pairs(), "runs/new", experiment="multi30k_quick", overrides=["training.updates=1000"])
+    assert seen == [100]

@@ -45,7 +45,6 @@ BASE = {
         {"override /optimizer": "adam_fast"},
     ],
     "model": {"embedding_range": 0.3},
-    "schedule": {"floor": 0.02},
 }
 """What conf/experiment/auto.yaml says besides, so that auto.yaml is a complete experiment."""
 

@@ -66,6 +66,7 @@ PASSES = 50, 14_000
 FEWEST_UPDATES, MOST_UPDATES = 1_500, 30_000
 VALIDATIONS = 12
 PATIENCE = 6
+FLOOR = 0.02
 WARMUP = 200
 TIME_LIMIT = "1h"
 
@@ -194,6 +195,7 @@ def updates(text: Statistics, chosen: Settings) -> Iterator[Choice]:
 def during_training(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     """Warm-up, validations and the selection of the model."""
     total = chosen["training.updates"]
+    yield Choice("schedule.floor", FLOOR, "the last updates have a low rate")
     yield Choice("schedule.warmup", min(WARMUP, max(1, total // 10)), "attention needs some updates at a low rate")
     yield Choice("training.validate_every", max(1, total // VALIDATIONS), f"{VALIDATIONS} validations")
     yield Choice("training.patience", PATIENCE, "half of the validations without a better one")

@@ -5,7 +5,7 @@ see `seq2seq.auto`.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from seq2seq.errors import counted
+from seq2seq.errors import ConfigError, counted
 from seq2seq.settings import flat, override_value, setting
 from seq2seq.system.plain_yaml import load_plain
 
@@ -22,6 +22,9 @@ OVERRIDE = re.compile(r"\+{0,2}([\w.]+)(?:@[\w.]*)?=(.*)", re.DOTALL)
 
 CLASSES = ("optimizer", "schedule")
 """Groups whose choices have settings of their own: with the choice, the whole section is the user's."""
+
+FILE_OPTION = "file_"
+"""Beginning of the name that an experiment of the user's has once its path is registered."""
 
 LONGER_WARMUP = 10
 """A warm-up that does not fit into the updates takes one of so many of them."""
@@ -82,13 +85,15 @@ def with_command_line(config: Any, overrides: Iterable[str], conf: Traversable) 
     Returns:
         The settings, and lines that report what has been changed.
     """
+    overrides = list(overrides)
     own = list(dict.fromkeys(settings_of(overrides, conf)))
+    _check_experiment(config, overrides, own, conf)
     if config.auto.choose:
         return replace(config, auto=replace(config.auto, yours=[*config.auto.yours, *own])), []
     updates, warmup = config.training.updates, config.schedule.warmup
     if "training.updates" not in own or {"schedule", "schedule.warmup"} & {*own}:
         return config, []
-    before = _warmup_of(Path(config.run) / "config.yaml")
+    before = _warmup_of(Path(config.run).expanduser() / "config.yaml")
     if before is not None and before <= updates:
         return replace(config, schedule=replace(config.schedule, warmup=before)), []
     if warmup <= updates:
@@ -96,6 +101,28 @@ def with_command_line(config: Any, overrides: Iterable[str], conf: Traversable) 
     shorter = max(1, updates // LONGER_WARMUP)
     line = f"schedule.warmup={override_value(warmup)} does not fit into {counted(updates, 'update')}: using {shorter}"
     return replace(config, schedule=replace(config.schedule, warmup=shorter)), [line]
+
+
+def _check_experiment(config: Any, overrides: Sequence[str], own: Sequence[str], conf: Traversable) -> None:
+    """Check what a chosen experiment and the command line say together.
+
+    Raises:
+        ConfigError: another optimizer would keep the learning rate of the experiment's, or the experiment chooses by
+            the text and its own settings, which would be the user's, are not known.
+    """
+    choices = {match[1]: match[2] for override in overrides if (match := OVERRIDE.fullmatch(override))}
+    name = choices.get("experiment", "")
+    file = conf / "experiment" / f"{name}.yaml"
+    if file.is_file():
+        stated = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        rate = (stated.get("optimizer") or {}).get("learning_rate")
+        if rate is not None and "optimizer" in choices and "optimizer.learning_rate" not in own:
+            raise ConfigError(
+                f"experiment={name} has optimizer.learning_rate={rate} for its own optimizer: set "
+                f"optimizer.learning_rate for optimizer={choices['optimizer']} too"
+            )
+    elif name and config.auto.choose and not name.startswith(FILE_OPTION):
+        raise ConfigError(f"experiment={name} chooses settings by the text: name it by its path, experiment=PATH.yaml")
 
 
 def _warmup_of(path: Path) -> int | None:

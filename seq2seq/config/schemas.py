@@ -15,6 +15,7 @@ from yaml import YAMLError
 from seq2seq.analysis.config import MicroscopeConfig
 from seq2seq.benchmark.config import BenchmarkConfig
 from seq2seq.comparison.config import CompareConfig
+from seq2seq.config.automatic import FILE_OPTION
 from seq2seq.config.recipes import (
     AverageConfig,
     BacktranslateConfig,
@@ -142,7 +143,7 @@ def _register_experiment(path: Path) -> str:
         stated = flat(OmegaConf.to_container(node))
         node.auto.yours = [name for name in stated if name.split(".")[0] not in ("defaults", "auto")]
     place = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:8]  # files in several folders share names
-    name = f"file_{re.sub('[^a-zA-Z0-9]', '_', path.stem)}_{place}"
+    name = f"{FILE_OPTION}{re.sub('[^a-zA-Z0-9]', '_', path.stem)}_{place}"
     ConfigStore.instance().store(group="experiment", name=name, node=node, package="_global_")
     return name
 
@@ -152,6 +153,8 @@ def _make_experiment(node: DictConfig) -> None:
     classes = node.pop("choices")
     for name in ("run", "files", "frozen"):  # of that run only
         node.pop(name, None)
+    if "training" in node:  # its number of updates has been measured
+        node.training.time = node.training.time_limit = None
     chosen = {
         group: option
         for group, options in CHOICES.items()

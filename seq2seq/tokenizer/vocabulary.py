@@ -95,15 +95,15 @@ def train_tokenizer(
     except RuntimeError as error:
         raise _training_error(str(error), text, config, label, size_setting) from None
     tokenizer = Tokenizer.from_bytes(model.getvalue(), config.normalization)
-    _report_smaller(tokenizer, config, label)
+    _report_smaller(tokenizer, config, label, size_setting)
     return tokenizer
 
 
-def _report_smaller(tokenizer: Tokenizer, config: TokenizerConfig, label: str) -> None:
+def _report_smaller(tokenizer: Tokenizer, config: TokenizerConfig, label: str, size_setting: str) -> None:
     """Warn if the vocabulary is smaller than the settings ask for."""
     if tokenizer.size < config.size:
         used = f"{tokenizer.size:,} tokens"
-        log.warning("tokenizer.size=%d is more than %s supports; using %s", config.size, label, used)
+        log.warning("%s=%d is more than %s supports; using %s", size_setting, config.size, label, used)
 
 
 def _training_error(
@@ -191,21 +191,31 @@ def build_tokenizers(config: TokenizerConfig, corpus: Corpus, source_tags: Seque
     source = replace(config.source_side(), tags=list(dict.fromkeys([*config.tags, *source_tags])))
     labels = _labels(corpus)
     if not config.joint:
-        target_size = "tokenizer.size" if config.target_size is None else "tokenizer.target_size"
+        source_size, target_size = _size_settings(config)
         sources = (pair.source for pair in _pairs(corpus, config.training_sentences))
         targets = (pair.target for pair in _pairs(corpus, config.training_sentences))
         return Tokenizers(
-            _load_or_train(config.source_model, sources, source, labels[0], "source"),
+            _load_or_train(config.source_model, sources, source, labels[0], "source", source_size),
             _load_or_train(config.target_model, targets, config.target_side(), labels[1], "target", target_size),
         )
     named = {name for name in (config.source_model, config.target_model) if name is not None}
     if len(named) > 1:
         raise ConfigError("tokenizer.source_model and tokenizer.target_model differ; set tokenizer.joint=false")
     path, side = named.pop() if named else None, "source" if config.target_model is None else "target"
+    if path is not None and (folder := local_folder(path)).is_dir() and not load_tokenizers(folder).joint:
+        raise ConfigError(
+            f"{path} has two vocabularies, and tokenizer.joint=true has one: set tokenizer.joint=false "
+            f"tokenizer.source_model={path} tokenizer.target_model={path}"
+        )
     pairs = _pairs(corpus, -(-config.training_sentences // 2))
     texts = (text for pair in pairs for text in pair if text)  # monolingual text has empty sources
     both = _load_or_train(path, texts, source, corpus.name, side)
     return Tokenizers(both, both)
+
+
+def _size_settings(config: TokenizerConfig) -> tuple[str, str]:
+    """The settings that say how large the vocabularies of both sides are."""
+    return "tokenizer.size", "tokenizer.size" if config.target_size is None else "tokenizer.target_size"
 
 
 def _labels(corpus: Corpus) -> tuple[str, str]:
@@ -277,10 +287,10 @@ def cached_tokenizers(
                 return load_tokenizers(folder, config.normalization)
     tokenizers = load_tokenizers(folder, config.normalization)
     sides = (
-        [(config, corpus.name)]
+        [(config, corpus.name, "tokenizer.size")]
         if tokenizers.joint
-        else zip((config.source_side(), config.target_side()), _labels(corpus), strict=True)
+        else zip((config.source_side(), config.target_side()), _labels(corpus), _size_settings(config), strict=True)
     )
-    for tokenizer, (side, label) in zip(tokenizers, sides, strict=False):
-        _report_smaller(tokenizer, side, label)
+    for tokenizer, (side, label, setting) in zip(tokenizers, sides, strict=False):
+        _report_smaller(tokenizer, side, label, setting)
     return tokenizers

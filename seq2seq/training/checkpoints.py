@@ -15,7 +15,15 @@ import torch
 from torch import nn
 
 from seq2seq.errors import RunError
-from seq2seq.model.weights import Weights, load_weights, load_weights_of, mean_weights, save_tensors, save_weights
+from seq2seq.model.weights import (
+    Weights,
+    load_weights,
+    load_weights_of,
+    mean_weights,
+    read_metadata,
+    save_tensors,
+    save_weights,
+)
 from seq2seq.system.atomic import atomic_write, remove_leftovers
 
 log = logging.getLogger("seq2seq")
@@ -174,14 +182,14 @@ class Checkpoints:
         return mean_weights(map(self.load, updates))
 
     def put(self, updates: list[int], path: Path) -> None:
-        """Write the average of the weights after these updates, unless the file has it already.
+        """Write the average of the weights after these updates, unless the file has it already, with its metadata.
 
         Raises:
             RunError: they are missing or damaged, or the file cannot be written.
         """
         average = self.average(updates)
         try:
-            current = load_weights(path)
+            current = load_weights(path) if read_metadata(path).items() >= dict(self.metadata or {}).items() else {}
         except RunError:
             current = {}
         if current.keys() != average.keys() or not all(torch.equal(current[name], average[name]) for name in current):

@@ -17,7 +17,7 @@ from seq2seq.model.weights import Weights, dequantized, load_weights_of, set_wei
 from seq2seq.run.folder import CONFIG, MODEL, RunFolder
 from seq2seq.run.metadata import architecture
 from seq2seq.settings import override_value
-from seq2seq.system.hub import local_folder
+from seq2seq.system.hub import is_hub, local_folder
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import Tokenizer, Tokenizers
 from seq2seq.training.config import EmbeddingsConfig, StartVocabulary
@@ -63,7 +63,7 @@ def checked_start(
     if start is None:
         return None
     if (folder / CONFIG).exists():
-        return Path(start).expanduser()
+        return Path(start) if is_hub(start) else Path(start).expanduser()
     other = local_folder(start)
     run = RunFolder.open(other)
     _check_architecture(run, model)
@@ -174,7 +174,7 @@ def load_start_weights(start: Path, network: Network) -> None:
     Raises:
         RunError: they are missing or damaged, or their shapes differ.
     """
-    path = start / MODEL
+    path = local_folder(start) / MODEL  # a model of the hub, if the run was interrupted before its first state
     set_weights(network, dequantized(load_weights_of(network, path), path), path)
 
 
@@ -195,7 +195,7 @@ def transfer_start_weights(start: Path, tokenizers: Tokenizers, network: Network
         DataError: the tokenizers are missing or damaged.
     """
     run = RunFolder.open(start)
-    others, path = run.tokenizers(), start / MODEL
+    others, path = run.tokenizers(), run.path / MODEL
     sizes = others.source.size, others.target.size, others.joint
     weights = dequantized(load_weights_of(meta_network(run.section("model", ModelConfig), *sizes), path), path)
     initial: Weights = {name: parameter.detach().clone() for name, parameter in network.named_parameters()}

@@ -197,7 +197,8 @@ def test_groups_and_files_of_the_command_line_win(pairs, tmp_path):
 
 def test_check_says_what_would_be_chosen_and_why(pairs, tmp_path):
     lines = check_command("train", ["experiment=auto", pairs, f"run={tmp_path / 'run'}", "model.dropout=0.15"])
-    assert "training pairs" in lines[0]
+    assert "no header: column 1 is read as en, column 2 as de" in lines[0]
+    assert "training pairs" in lines[1]
     assert any(line.split() == ["model.dropout=0.15", "yours"] for line in lines)
     assert any(line.startswith("  tokenizer.size=2000 ") for line in lines)
     assert not (tmp_path / "run").exists()
@@ -228,3 +229,12 @@ def test_a_language_model_and_a_start_are_refused(pairs):
         compose_train("auto", [pairs, "model=language_model"]).check()
     with pytest.raises(ConfigError, match="experiment=auto chooses a network"):
         replace(compose_train("auto", [pairs, "training.start=x"])).check()
+
+
+@pytest.mark.parametrize("schedule", ["constant", "halving", "plateau"])
+def test_another_schedule_is_the_user_s(pairs, schedule, tmp_path):
+    """It may lack settings that the rules choose for a cosine."""
+    lines = check_command("train", ["experiment=auto", pairs, f"run={tmp_path / 'run'}", f"schedule={schedule}"])
+    assert not any("schedule.floor" in line for line in lines)
+    usual = check_command("train", ["experiment=auto", pairs, f"run={tmp_path / 'run'}"])
+    assert any(line.split()[0] == "schedule.floor=0.02" for line in usual)

@@ -10,6 +10,7 @@ from seq2seq.config.hydra import compose_train
 from seq2seq.config.ignored_settings import refuse_ignored
 from seq2seq.corpora.config import DataConfig, Split, SplitConfig
 from seq2seq.corpora.reading import read_corpora, read_split
+from seq2seq.errors import ConfigError
 from seq2seq.run.folder import RunFolder
 from seq2seq.run.resume import open_run
 
@@ -86,3 +87,43 @@ def test_a_run_that_is_extended_keeps_the_warm_up_that_was_shortened(tmp_path):
         open_run(tmp_path / "run", longer)
     assert composed(120, "schedule.warmup=5").schedule.warmup == 5
     assert composed(120, f"run={tmp_path / 'other'}").schedule.warmup == 100
+
+
+@pytest.mark.parametrize("schedule", ["constant", "inverse_square_root", "plateau"])
+@pytest.mark.parametrize("experiment", [name for name in EXPERIMENTS if name.startswith("multi30k")])
+def test_another_schedule_can_be_chosen_on_top_of_an_experiment(experiment, schedule):
+    config = compose_train(experiment, [f"schedule={schedule}", "schedule.warmup=50"])
+    assert not hasattr(config.schedule, "floor")
+    assert compose_train(experiment).schedule.floor == 0.02
+
+
+def test_another_optimizer_does_not_keep_the_rate_of_the_experiment():
+    """A rate of 25 is for gradient descent on sums of gradients."""
+    message = (
+        r"experiment=luong2015 has optimizer\.learning_rate=25\.0 .*set optimizer\.learning_rate for optimizer=adam"
+    )
+    with pytest.raises(ConfigError, match=message):
+        compose_train("luong2015", ["optimizer=adam"])
+    assert (
+        compose_train("luong2015", ["optimizer=adam", "optimizer.learning_rate=0.001"]).optimizer.learning_rate == 0.001
+    )
+    assert compose_train("luong2015").optimizer.learning_rate == 25
+
+
+def test_a_run_is_another_runs_experiment_without_its_time(tmp_path):
+    """Its number of updates has been measured, and another folder would measure again."""
+    config = compose_train(overrides=["training.time=30m", "training.updates=1234", f"run={tmp_path / 'a'}"])
+    open_run(tmp_path / "a", config)
+    again = compose_train(str(tmp_path / "a/config.yaml"), [f"run={tmp_path / 'b'}"])
+    assert (again.training.time, again.training.time_limit, again.training.updates) == (None, None, 1234)
+
+
+def test_an_experiment_of_a_folder_does_not_choose_over_its_own_settings(tmp_path, recipe):
+    (tmp_path / "experiment").mkdir()
+    content = "# @package _global_\ndefaults: [override /data: files]\nauto: {choose: true}\nmodel: {dropout: 0.55}\n"
+    (tmp_path / "experiment/mine.yaml").write_text(content)
+    (tmp_path / "p.tsv").write_text("".join(f"{n}\tx{n}\n" for n in range(90)), "utf-8")
+    own = [f"data.file={tmp_path / 'p.tsv'}", f"run={tmp_path / 'run'}"]
+    outcome = recipe("train", "--config-dir", str(tmp_path), "experiment=mine", *own)
+    assert outcome.code == 1
+    assert "experiment=mine chooses settings by the text: name it by its path, experiment=PATH.yaml" in outcome.err

@@ -47,7 +47,7 @@ def test_help_follows_the_other_arguments(recipe):
     assert "  seed=7  " in outcome.out
     assert "  run=runs/a b  " in outcome.out
     assert "sutskever2014*" in outcome.out
-    assert "  schedule    constant, cosine, exponential, halving*" in outcome.out
+    assert "  schedule    constant, cosine, cosine_low, exponential, halving*" in outcome.out
 
 
 def test_a_section_a_setting_and_a_group_have_their_own_help(recipe):
