@@ -33,8 +33,8 @@ def main(config: BacktranslateConfig) -> None:
     output = Path(config.output or f"{results_folder(config.run)}-synthetic").expanduser()
     reverse = Translator.load(config.run, config.device, config.precision)
     lines, count = read_input(config.input, None, config.encoding, ENCODING)
-    search = config.search.apply_to(reverse.search.beam(1))
-    search = search_options(reverse.ensemble, search, config.beam_size, config.n_best).search
+    search = config.search.with_short_names(config.beam_size, config.n_best).apply_to(reverse.search.beam(1))
+    search = search_options(reverse.ensemble, search, None, None).search
     own_tag = RunFolder.open(config.run).section("data", DataConfig).source_tag
     tag = own_tag if config.tag is None else config.tag
     reverse.require_tag(tag)

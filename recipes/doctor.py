@@ -20,13 +20,19 @@ from seq2seq.config.recipes import DoctorConfig
 from seq2seq.corpora.config import DataConfig
 
 
-def settings_of_original(data: DataConfig, both_sides: bool) -> list[str]:
-    """Settings that do not fit the cleaned copy: it is UTF-8, and a file with both sides has two columns with tabs."""
+def settings_of_original(data: DataConfig, both_sides: bool, titled: bool) -> list[str]:
+    """Settings that do not fit the cleaned copy: it is UTF-8, and a file with both sides has two columns with tabs.
+
+    Args:
+        data: the settings.
+        both_sides: whether the copy is one file.
+        titled: whether its first row has the titles of the columns, so that settings may name them.
+    """
     columns = {name: getattr(data, name) for name in ("source_column", "target_column")}
-    numbers = [name for name, column in columns.items() if column is not None and column.isdecimal()]
+    unfit = [name for name, column in columns.items() if column is not None and (column.isdecimal() or not titled)]
     format = ["format"] if data.format is not None else []
     encoding = ["encoding"] if data.encoding is not None else []
-    return [f"data.{name}" for name in [*encoding, *(both_sides * (format + numbers))]]
+    return [f"data.{name}" for name in [*encoding, *(both_sides * (format + unfit))]]
 
 
 @recipe
@@ -57,9 +63,10 @@ def main(config: DoctorConfig) -> None:
     if config.json:
         print(json.dumps(as_dict(diagnoses, results, pairs, config.examples)))
         return
-    for result in results.values():
+    for diagnosis in cleaned:
+        result, titled = results[diagnosis.name], diagnosis.corpus.titles is not None
         print(cleaning_summary(result))
-        if unfit := " and ".join(settings_of_original(config.data, len(result.paths) == 1)):
+        if unfit := " and ".join(settings_of_original(config.data, len(result.paths) == 1, titled)):
             print(f"  to read it, leave {unfit} out")
     for diagnosis in diagnoses:
         print(details(diagnosis, pairs, config.examples), end="\n" if diagnosis.findings else "")

@@ -172,7 +172,8 @@ def regularization(text: Statistics, chosen: Settings) -> Iterator[Choice]:
 
 def guided_attention(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     """Guided attention, where there are few pairs."""
-    if (guided := by_pairs(GUIDED_ATTENTION, text.pairs)) and chosen["model.attention"] != "none":
+    used = chosen["model.attention"] != "none" and chosen["risk.weight"] < 1
+    if (guided := by_pairs(GUIDED_ATTENTION, text.pairs)) and used:
         yield Choice("loss.guided_attention", guided, f"{text.pairs:,} pairs: a word aligner shows where to look")
 
 
@@ -187,8 +188,11 @@ def updates(text: Statistics, chosen: Settings) -> Iterator[Choice]:
     if chosen["training.time"] is not None:
         yield Choice("training.updates", every * VALIDATIONS, f"training.time={chosen['training.time']} replaces it")
         return
+    most = every * VALIDATIONS * chosen["training.accumulate"]  # an epoch has at least one batch
     made = every * VALIDATIONS * batch * chosen["training.accumulate"] / max(1, text.pairs * text.tokens_per_pair)
-    yield Choice("training.updates", every * VALIDATIONS, f"about {made:,.0f} passes through {text.pairs:,} pairs")
+    yield Choice(
+        "training.updates", every * VALIDATIONS, f"about {min(made, most):,.0f} passes through {text.pairs:,} pairs"
+    )
     yield Choice("training.time_limit", TIME_LIMIT, "fewer updates if this machine needs longer")
 
 

@@ -93,9 +93,9 @@ class TableFile(RowFile):
     def note(self) -> str:
         """Names the header row, or the columns if some of several were chosen without settings."""
         note = columns_note(self.name, self._columns, self.header or [], self._width, self._above + 1)
-        if note or self._width == 0 or self._columns.header:
-            return note
         source, target = self._languages
+        if note or self._width == 0 or self._columns.header or source == target:
+            return note
         return f"{self.name}: no header: column 1 is read as {source}, column 2 as {target}"
 
     def expected_pairs(self) -> int | None:

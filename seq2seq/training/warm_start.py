@@ -17,7 +17,7 @@ from seq2seq.model.weights import Weights, dequantized, load_weights_of, set_wei
 from seq2seq.run.folder import CONFIG, MODEL, RunFolder
 from seq2seq.run.metadata import architecture
 from seq2seq.settings import override_value
-from seq2seq.system.hub import is_hub, local_folder
+from seq2seq.system.hub import is_hub, is_model_folder, local_folder
 from seq2seq.tokenizer.config import TokenizerConfig
 from seq2seq.tokenizer.tokenizer import Tokenizer, Tokenizers
 from seq2seq.training.config import EmbeddingsConfig, StartVocabulary
@@ -65,6 +65,8 @@ def checked_start(
     if (folder / CONFIG).exists():
         return Path(start) if is_hub(start) else Path(start).expanduser()
     other = local_folder(start)
+    if not is_model_folder(other):
+        raise RunError(f"training.start={start} is not a run folder ({CONFIG} is missing): name one that was trained")
     run = RunFolder.open(other)
     _check_architecture(run, model)
     if not (other / MODEL).is_file():

@@ -341,3 +341,12 @@ def test_impossible_settings_are_errors_before_anything_is_read(tmp_path):
         check_fix({"train": PairList("a list", [])}, [])
     with pytest.raises(ConfigError, match="on both sides"):
         check_fix({"more[0]": TextFiles(corpus.source, corpus.source)}, [])
+
+
+def test_named_columns_of_json_do_not_fit_the_cleaned_table(recipe, tmp_path):
+    rows = [{"src": f"the dog {number} sleeps", "tgt": f"der Hund {number} schläft"} for number in [*range(30), 1]]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf-8")
+    named = [f"data.file={tmp_path / 'pairs.jsonl'}", "data.source_column=src", "data.target_column=tgt"]
+    outcome = recipe("doctor", *named, "fix=true")
+    assert "to read it, leave data.source_column and data.target_column out" in outcome.out
+    assert len(list(Corpus.read(tmp_path / "pairs.clean.tsv", "en", "de"))) == 30

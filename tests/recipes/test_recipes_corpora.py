@@ -4,10 +4,11 @@ import json
 import random
 import shlex
 import shutil
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
-import yaml
 from conftest import TINY
 from translators import randomize
 
@@ -31,6 +32,26 @@ def tiny_run(tiny_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     randomize(network)
     save_weights(network, folder / "model.safetensors")
     return folder
+
+
+@pytest.fixture(scope="module")
+def trained_with_tags(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose sources start with a tag, and whose vocabulary has another one."""
+    folder = tmp_path_factory.mktemp("tags") / "tagged"
+    tags = ["data.source_tag='<2de>'", "tokenizer.tags=['<2fr>']", "model=attention"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["train.py", f"run={folder}", *SMALL, *SHORT, *tags])
+        import_module("seq2seq.recipes.train").main()
+    network = load_run(folder).network
+    randomize(network)
+    save_weights(network, folder / "model.safetensors")
+    return folder
+
+
+@pytest.fixture
+def tagged_run(trained_with_tags: Path, tmp_path: Path) -> Path:
+    """A copy that a test may change."""
+    return Path(shutil.copytree(trained_with_tags, tmp_path / "tagged"))
 
 
 @pytest.fixture
@@ -142,24 +163,33 @@ def test_distill_accepts_an_ensemble_a_reference_and_own_files(recipe, tiny_run,
     assert 20 < len(sources) <= 40
 
 
-def test_distill_keeps_the_tag_for_the_command_that_reads_the_files(recipe, tiny_run, tmp_path, more):
+def test_distill_keeps_the_tag_for_the_command_that_reads_the_files(recipe, tagged_run, tmp_path, more):
     files = [f"data.train.source={tmp_path}/more.en", f"data.train.target={tmp_path}/more.fr"]
-    outcome = recipe("distill", f"run={tiny_run}", f"output={tmp_path}/out", *files, "data.source_tag='<2 de>'")
+    outcome = recipe("distill", f"run={tagged_run}", f"output={tmp_path}/out", *files, "data.source_tag='<2fr> <2de>'")
     assert outcome.code == 0, outcome.err
     assert (tmp_path / "out" / "source.txt").read_text().splitlines()[0] == "We work."
     (word,) = [word for word in next_command(outcome.out) if word.startswith("data.more")]
-    assert word.endswith("source_tag: '<2 de>'}]")
+    assert word.endswith("source_tag: '<2fr> <2de>'}]")
 
 
-@pytest.fixture
-def tagged_run(tiny_run: Path, tmp_path: Path) -> Path:
-    """A run whose sources all start with a tag."""
-    folder = tmp_path / "tagged"
-    shutil.copytree(tiny_run, folder)
-    values = yaml.safe_load((folder / "config.yaml").read_text())
-    values["data"]["source_tag"] = "<2de>"
-    (folder / "config.yaml").write_text(yaml.safe_dump(values))
-    return folder
+def test_a_tag_that_the_model_does_not_know_is_refused(recipe, tagged_run, tmp_path, more):
+    """Its words would be translated."""
+    test = [f"data.test.source={tmp_path}/more.en", f"data.test.target={tmp_path}/more.fr", "data.source_tag='<2xx>'"]
+    train = [
+        f"data.train.source={tmp_path}/more.en",
+        f"data.train.target={tmp_path}/more.fr",
+        "data.source_tag='<2xx>'",
+    ]
+    commands = {
+        "evaluate": test,
+        "distill": [*train, f"output={tmp_path}/out"],
+        "backtranslate": [f"input={tmp_path}/more.fr", "tag='<2xx>'", f"output={tmp_path}/out"],
+    }
+    for name, words in commands.items():
+        outcome = recipe(name, f"run={tagged_run}", *words)
+        assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+        assert "was not trained with the tag <2xx>: use one of its tags, <2de>, <2fr>" in outcome.err
+        assert not (tmp_path / "out").exists()
 
 
 TAGS = [([], "<2de>"), (["data.source_tag='<2fr>'"], "<2fr>"), (["data.source_tag=''"], "")]
