@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 try:
-    from seq2seq.config.hydra import recipe
+    from seq2seq.config.hydra import names_setting, recipe
 except ModuleNotFoundError as error:
     advice = "use .venv/bin/python, or run pip install -e . in the clone's folder"
     raise SystemExit(f"error: {error.name} is not installed: {advice}") from None
@@ -42,7 +42,7 @@ def main(config: CompareConfig) -> None:
     given, form = list(corpus), normalization(run)
     pairs = [Pair(pair.source, normalize(pair.target, form)) for pair in given]
     references = [pair.target for pair in pairs]
-    language = target_language(config, run)
+    language = target_language(config, run, names_setting("data.target_language"))
     warn_of_misfit(language, references)
     signatures = score(["text"], ["text"], language=language, lowercase=config.lowercase, bootstrap=0)
     common = ComparisonKey(
@@ -68,7 +68,7 @@ def main(config: CompareConfig) -> None:
         metrics = fresh_metrics(config.lowercase, language, ter=not no_ter)
         return metrics if comet is None else {**metrics, "comet": CometMetric(comet)}
 
-    word_counts = frequencies(config, run, references)
+    word_counts = frequencies(config, run, references, language)
     found = compare(systems, (corpus.name, common.references), pairs, metrics, word_counts, config, language)
     tables = sections(found)
     sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]

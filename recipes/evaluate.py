@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 try:
-    from seq2seq.config.hydra import recipe
+    from seq2seq.config.hydra import names_setting, recipe
 except ModuleNotFoundError as error:
     advice = "use .venv/bin/python, or run pip install -e . in the clone's folder"
     raise SystemExit(f"error: {error.name} is not installed: {advice}") from None
@@ -42,7 +42,9 @@ def main(config: EvaluateConfig) -> None:
     data, language = config.data, config.data.target_language
     run = None if config.run is None else RunFolder.open(config.run)
     if run is not None:
-        data, language = run_text(run, data, config.split), language_of_text(data, run_data(run))
+        named = names_setting("data.target_language")
+        language = data.target_language if named else language_of_text(data, run_data(run))
+        data = run_text(run, data, config.split)
     elif not names_corpus(data, config.split):
         raise ConfigError("nothing to evaluate: name a model with run=PATH, or a file with hypotheses=FILE and data")
     language_model = run is not None and run.is_language_model

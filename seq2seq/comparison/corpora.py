@@ -47,10 +47,10 @@ def normalization(run: Path | None) -> Normalization:
     return Normalization.nfc if run is None else RunFolder.open(run).normalization
 
 
-def frequencies(config: CompareConfig, run: Path | None, references: Sequence[str]) -> Frequencies:
-    """Count words in the training text if it is known and readable, else in the references."""
+def frequencies(config: CompareConfig, run: Path | None, references: Sequence[str], language: str) -> Frequencies:
+    """Count words in the training text if it is known and readable, else in the references of a language."""
     form = normalization(run)
-    reason, words = "because training_lines=0", Words(config.lowercase, target_language(config, run))
+    reason, words = "because training_lines=0", Words(config.lowercase, language)
     if config.training_lines:
         try:
             if run is None and not names_corpus(config.data, Split.train):
@@ -65,10 +65,10 @@ def frequencies(config: CompareConfig, run: Path | None, references: Sequence[st
     return Frequencies(count_words(references, words), f"the references, {reason}")
 
 
-def target_language(config: CompareConfig, run: Path | None) -> str:
-    """Language code of the references: that of the settings if it is not the default, else that of the run."""
-    data = config.data
-    return data.target_language if run is None else language_of_text(data, run_data(RunFolder.open(run)))
+def target_language(config: CompareConfig, run: Path | None, named: bool) -> str:
+    """Language code of the references: that of the settings if it is named or not the default, else that of the run."""
+    given = config.data
+    return given.target_language if run is None or named else language_of_text(given, run_data(RunFolder.open(run)))
 
 
 def _data(config: CompareConfig, run: Path | None, split: Split) -> DataConfig:

@@ -129,6 +129,12 @@ def _join_group(name: str) -> None:
     join_group()
 
 
+def names_setting(setting: str) -> bool:
+    """Whether the command line of the recipe that runs names a setting, which may have its default value there."""
+    words = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    return any(word.lstrip("+").startswith(f"{setting}=") for word in words)
+
+
 def compose_train(
     experiment: str | None = None, overrides: Sequence[str] = (), names_text: bool = False
 ) -> TrainConfig:

@@ -34,7 +34,7 @@ def test_the_test_set_comes_from_the_settings_or_else_the_run(tmp_path, tiny_run
     run = scored_run(tmp_path / "run", FIRST, data=untested)
     with pytest.raises(ConfigError, match="there is no test set"):
         read_test_set(CompareConfig(), run)
-    assert "training text, target side, 5 lines" in frequencies(CompareConfig(), run, REFERENCES).text
+    assert "training text, target side, 5 lines" in frequencies(CompareConfig(), run, REFERENCES, "de").text
 
 
 def test_the_first_run_is_the_first_that_is_a_folder(tmp_path):
@@ -46,12 +46,12 @@ def test_the_first_run_is_the_first_that_is_a_folder(tmp_path):
 
 def test_words_are_counted_in_a_known_training_text(tmp_path):
     config = CompareConfig(data=data(tmp_path, train=SECOND, test=REFERENCES))
-    counts = frequencies(config, None, REFERENCES)
+    counts = frequencies(config, None, REFERENCES, "de")
     assert counts.counts["Männer"] == 1
     assert counts.counts["Ein"] == 1
     assert "training text, target side, 5 lines of" in counts.text
     config.training_lines = 2
-    assert frequencies(config, None, REFERENCES).counts["Ein"] == 0
+    assert frequencies(config, None, REFERENCES, "de").counts["Ein"] == 0
 
 
 def test_words_are_otherwise_counted_in_the_references_with_the_reason(tmp_path):
@@ -61,11 +61,11 @@ def test_words_are_otherwise_counted_in_the_references_with_the_reason(tmp_path)
         (CompareConfig(training_lines=0), "because training_lines=0"),
         (CompareConfig(), "the training text is not known"),
     ):
-        counts = frequencies(asked, None, REFERENCES)
+        counts = frequencies(asked, None, REFERENCES, "de")
         assert counts.counts["Zwei"] == 1
         assert counts.counts["Männer"] == 1
         assert counts.text.startswith("the references, because")
         assert reason in counts.text
     config = CompareConfig(data=data(tmp_path, train=SECOND, test=REFERENCES))
     (tmp_path / "train.de").unlink()
-    assert "no such file" in frequencies(config, None, REFERENCES).text
+    assert "no such file" in frequencies(config, None, REFERENCES, "de").text

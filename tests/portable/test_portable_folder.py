@@ -158,7 +158,11 @@ def test_check_compares_all_translations(folder, capsys):
         ("tokenizer.model", lambda old: b"x", "cannot be read"),
         ("tokenizer.model", None, "cannot be read"),
         ("check.json", lambda old: b"{}", "is damaged"),
-        ("check.json", lambda old: old.replace(b'"log_probability": -', b'"log_probability": -9'), "gives other results"),
+        (
+            "check.json",
+            lambda old: old.replace(b'"log_probability": -', b'"log_probability": -9'),
+            "gives other results",
+        ),
     ],
 )
 def test_damage_is_one_line_that_says_what_to_do(copy, capsys, file, change, message):

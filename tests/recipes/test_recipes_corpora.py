@@ -315,3 +315,17 @@ def test_a_student_predicts_its_teacher_better_than_one_that_learnt_from_the_ori
         records = map(json.loads, (tmp_path / name / "metrics.jsonl").read_text().splitlines())
         losses[name] = min(record["loss"] for record in records if record["kind"] == "validation")
     assert losses["distilled"] < 0.5 * losses["originals"], losses
+
+
+def test_a_language_that_is_named_wins_over_that_of_the_run_though_it_is_the_default(recipe, tiny_run, tmp_path, more):
+    """Else German text of a Chinese run would be scored by characters."""
+    run = Path(shutil.copytree(tiny_run, tmp_path / "zh"))
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace("target_language: de", "target_language: zh"))
+    files = [f"data.test.source={tmp_path}/more.en", f"data.test.target={tmp_path}/more.fr"]
+    signatures = []
+    for words in (["data.target_language=de"], []):
+        outcome = recipe("evaluate", f"run={run}", "beam_size=1", *files, *words)
+        assert outcome.code == 0, outcome.err
+        signatures.append(json.loads((run / "scores.json").read_text())["test"]["greedy"]["bleu"]["signature"])
+    assert ["tok:13a" in signatures[0], "tok:zh" in signatures[1]] == [True, True]
