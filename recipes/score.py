@@ -41,6 +41,7 @@ def as_json(scored: "Translation") -> str:
 @recipe
 def main(config: ScoreConfig) -> None:
     """Write a log-probability in nats for each pair; the perplexity of all pairs goes to stderr."""
+    config.check()
     # Imported here: --help and errors in the arguments need no PyTorch.
     from seq2seq.translation.io import load_translator, opened, scored_pairs
 

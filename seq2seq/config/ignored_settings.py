@@ -12,6 +12,7 @@ from seq2seq.config.recipes import TrainConfig
 from seq2seq.corpora.config import DataConfig
 from seq2seq.errors import ConfigError
 from seq2seq.model import AttentionKind, BridgeKind, ModelConfig
+from seq2seq.model.choices import Initialization
 from seq2seq.settings import override_value, walk
 from seq2seq.training.config import Average, RiskKind
 
@@ -71,6 +72,7 @@ def _conditions(config: TrainConfig) -> Iterator[Condition]:
     if not config.translates:
         yield from _of_a_language_model()
     yield from _of_the_model(config.model)
+    yield from _of_the_vocabulary(config)
     yield from _of_objectives(config)
     yield from _of_data(config.data)
     starts = ("embeddings.unfreeze", "training.start_vocabulary")
@@ -128,6 +130,25 @@ def _of_the_model(model: ModelConfig) -> Iterator[Condition]:
     )
     yield Condition(
         ("model.dropout_shared_over_time",), model.dropout == 0, "with model.dropout=0", "model.dropout above 0"
+    )
+
+
+def _of_the_vocabulary(config: TrainConfig) -> Iterator[Condition]:
+    tokenizer = config.tokenizer
+    models = tokenizer.source_model, tokenizer.target_model
+    trained = any(models) if tokenizer.joint else all(models)
+    yield Condition(
+        ("tokenizer.character_coverage", "tokenizer.training_sentences"),
+        trained,
+        "with a trained vocabulary",
+        "tokenizer.source_model=null tokenizer.target_model=null",
+    )
+    drawn = config.model.initialization is not Initialization.uniform and config.model.embedding_range is not None
+    yield Condition(
+        ("model.initial_range",),
+        drawn,
+        f"with model.initialization={config.model.initialization} and model.embedding_range",
+        "model.initialization=uniform",
     )
 
 

@@ -204,6 +204,8 @@ class EvaluateConfig(OverridesConfig, TranslatorConfig):
             used += ["device"] * (self.device != "auto") + ["precision"] * (self.precision != InferencePrecision.auto)
             if used:
                 raise ConfigError(f"hypotheses={self.hypotheses} is already translated: leave {used[0]} out")
+        if language_model:
+            used += ["lowercase"] * self.lowercase + ["bootstrap"] * (self.bootstrap != EvaluateConfig().bootstrap)
         if used and language_model:
             raise ConfigError(
                 f"run={self.run} is a language model and does not translate: leave {used[0]} out, or set run=PATH to a "

@@ -187,6 +187,15 @@ class ScoreConfig(TranslatorConfig):
     tag: str | None = setting(None, "first word of each source, for a model that was trained with tags")
     json: bool = setting(False, "write JSON lines with scores and the log-probability of every token")
 
+    def check(self) -> None:
+        """Refuse a shortlist, which scores ignore.
+
+        Raises:
+            ConfigError: there is one.
+        """
+        if self.shortlist:
+            raise ConfigError("shortlist=true does nothing here, where translations may have any token: leave it out")
+
 
 @dataclass(kw_only=True)
 class SuggestConfig:

@@ -365,7 +365,13 @@ def _requests(texts: Iterable[str | Request], prefix: str, phrases: Sequence[str
 
 
 def _request(text: str | Request, prefix: str = "", phrases: Sequence[str] = ()) -> Request:
-    """Return a request with its glossary's phrases; a long text looks them up for each of its segments."""
+    """Return a request with its glossary's phrases; a long text looks them up for each of its segments.
+
+    Raises:
+        ConfigError: a request has constraints of its own, and there are others.
+    """
     if not isinstance(text, Request):
         return Request(text, prefix, phrases)  # type: ignore[arg-type]  # Request makes the list a tuple
+    if prefix or phrases:
+        raise ConfigError("prefix and phrases are for strings: give those of a Request to the Request")
     return text.with_terms() if len(text.text) <= MAX_SEGMENT else text

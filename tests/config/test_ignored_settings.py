@@ -42,6 +42,18 @@ CASES: list[tuple[dict[str, Any], str, Any, list[tuple[str, Any]]]] = [
     ({"risk.weight": 1.0, "model.attention": "general"}, "loss.guided_attention", 1.0, [("risk.weight", 0.9)]),
     ({"model.attention": "none"}, "loss.bag_until", 0.5, [("loss.bag_of_words", 1.0)]),
     ({"risk.weight": 1.0}, "loss.bag_of_words", 1.0, [("risk.weight", 0.9)]),
+    (
+        {"tokenizer.source_model": "runs/other"},
+        "tokenizer.training_sentences",
+        500,
+        [("tokenizer.source_model", None), ("tokenizer.joint", False)],
+    ),
+    (
+        {"model.initialization": "xavier", "model.embedding_range": 0.2},
+        "model.initial_range",
+        0.5,
+        [("model.initialization", "uniform"), ("model.embedding_range", None)],
+    ),
     ({}, "training.self_distillation", 1.0, [("training.ema", 0.99)]),
     ({}, "training.curriculum_start", 0.1, [("training.curriculum", 0.5)]),
     ({"risk.weight": 1.0}, "loss.consistency", 1.0, [("risk.weight", 0.9)]),

@@ -86,6 +86,8 @@ def test_a_language_model_reads_the_target_side_and_has_its_vocabulary(joint):
         ({"hypotheses": "out.de", "device": "cpu"}, False, "is already translated: leave device out"),
         ({"hypotheses": "out.de", "precision": "float32"}, False, "is already translated: leave precision out"),
         ({"run": "lm", "shortlist": True}, True, "does not translate: leave shortlist out"),
+        ({"run": "lm", "lowercase": True}, True, "does not translate: leave lowercase out"),
+        ({"run": "lm", "bootstrap": 5}, True, "does not translate: leave bootstrap out"),
         ({"run": "lm", "search": SearchOverrides(length_penalty=0.5)}, True, "leave search.length_penalty out"),
         (
             {"run": "a", "search": SearchOverrides(n_best=2)},

@@ -4,7 +4,7 @@ import pytest
 
 from seq2seq.errors import ConfigError
 from seq2seq.search import Method, SearchConfig, SearchOverrides
-from seq2seq.translation.config import Copy, DocumentConfig, TranslateConfig
+from seq2seq.translation.config import Copy, DocumentConfig, ScoreConfig, TranslateConfig
 
 RUN = SearchConfig(beam_size=4, length_penalty=0.5)
 
@@ -95,3 +95,9 @@ def test_override_without_effect_raises(own, changes, message):
 def test_override_without_effect_on_the_runs_method_raises():
     with pytest.raises(ConfigError, match=r"^search.beam_size=3 does nothing with search.method=sampling"):
         TranslateConfig(beam_size=3).search_config(OWN[0])
+
+
+def test_scores_have_no_shortlist():
+    ScoreConfig(run="a").check()
+    with pytest.raises(ConfigError, match="shortlist=true does nothing here"):
+        ScoreConfig(run="a", shortlist=True).check()
