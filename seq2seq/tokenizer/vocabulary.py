@@ -202,7 +202,8 @@ def build_tokenizers(config: TokenizerConfig, corpus: Corpus, source_tags: Seque
     if len(named) > 1:
         raise ConfigError("tokenizer.source_model and tokenizer.target_model differ; set tokenizer.joint=false")
     path, side = named.pop() if named else None, "source" if config.target_model is None else "target"
-    if path is not None and (folder := local_folder(path)).is_dir() and not load_tokenizers(folder).joint:
+    run = None if config.source_model is None else local_folder(config.source_model)
+    if run is not None and run.is_dir() and not load_tokenizers(run).joint:
         raise ConfigError(
             f"{path} has two vocabularies, and tokenizer.joint=true has one: set tokenizer.joint=false "
             f"tokenizer.source_model={path} tokenizer.target_model={path}"

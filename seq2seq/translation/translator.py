@@ -214,7 +214,7 @@ class Translator:
             attention: return attention weights, if the model has attention.
             search: how to search or sample: settings, or the name of a method; None: the run's search settings.
             copy: what to copy from the source by attention.
-            prefix: how translations begin; it may end within a word (`Request`).
+            prefix: how translations of strings begin; it may end within a word. A `Request` has its own.
             phrases: words or phrases that translations contain.
 
         Raises:
@@ -365,13 +365,7 @@ def _requests(texts: Iterable[str | Request], prefix: str, phrases: Sequence[str
 
 
 def _request(text: str | Request, prefix: str = "", phrases: Sequence[str] = ()) -> Request:
-    """Return a request with its glossary's phrases; a long text looks them up for each of its segments.
-
-    Raises:
-        ConfigError: a request has constraints of its own, and there are others.
-    """
+    """Return a request with its glossary's phrases; a long text looks them up for each of its segments."""
     if not isinstance(text, Request):
         return Request(text, prefix, phrases)  # type: ignore[arg-type]  # Request makes the list a tuple
-    if prefix or phrases:
-        raise ConfigError("prefix and phrases are for strings: give those of a Request to the Request")
     return text.with_terms() if len(text.text) <= MAX_SEGMENT else text

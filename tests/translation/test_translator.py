@@ -386,10 +386,3 @@ def test_greedy_names_a_search(translator):
 
 def test_a_translator_names_its_model_in_a_log(tiny_run):
     assert repr(Translator.load(tiny_run, "cpu")) == f"Translator({tiny_run}, cpu, float32)"
-
-
-@pytest.mark.parametrize("constraint", [{"prefix": "Wo"}, {"phrases": ["Haus"]}])
-def test_constraints_beside_requests_are_refused(translator, constraint):
-    """They would have no effect: a request has its own."""
-    with pytest.raises(ConfigError, match="prefix and phrases are for strings: give those of a Request to the Request"):
-        translator.translate([Request("We work.")], **constraint)
