@@ -206,7 +206,7 @@ def test_without_a_cache_or_with_a_model_file_nothing_is_cached(tmp_path, traine
 
 def test_two_vocabularies_of_a_run_are_no_joint_one(tmp_path):
     """The first would be that of both sides."""
-    one, other = (train_tokenizer(TEXT * 3, replace(SMALL_CONFIG, size=size), "lines") for size in (280, 285))
+    one, other = (train_tokenizer(TEXT * 3, replace(SMALL_CONFIG, size=size), "lines") for size in (290, 295))
     save_tokenizers(Tokenizers(one, other), tmp_path)
     with pytest.raises(ConfigError, match=r"has two vocabularies, and tokenizer\.joint=true has one: set tokenizer"):
         build_tokenizers(TokenizerConfig(source_model=str(tmp_path)), CORPUS)
