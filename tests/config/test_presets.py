@@ -30,7 +30,7 @@ def test_a_preset_fits_the_default_and_an_experiment_of_each_kind(preset):
 @pytest.mark.parametrize("preset", ["debug", "overfit"])
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_a_preset_fits_every_experiment(preset, experiment):
-    config = compose_train(experiment, [f"training={preset}"])
+    config = compose_train(experiment, [f"training={preset}"], names_text=True)  # auto needs some
     config.check()
     refuse_ignored(config)
 
