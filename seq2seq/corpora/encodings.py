@@ -114,13 +114,7 @@ def wide_encoding(start: bytes) -> str | None:
 
 def is_surely_utf8(start: bytes) -> bool:
     """Whether the beginning of a file has many characters that are not ASCII, all of them in UTF-8."""
-    if len(MULTIBYTE.findall(start)) < SURE:
-        return False
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(start)
-    except UnicodeDecodeError:
-        return False
-    return True
+    return len(MULTIBYTE.findall(start)) >= SURE and _starts_in_utf8(start)
 
 
 def _likelihood(start: bytes, encoding: str) -> float:
@@ -139,12 +133,8 @@ def _likelihood(start: bytes, encoding: str) -> float:
 
 def _is_utf16(start: bytes, text: str) -> bool:
     """Whether bytes that decode as UTF-16 are it, and not UTF-8 with NUL characters."""
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(start)
-        is_text = 20 * len(CONTROLS.findall(start.replace(b"\0", b""))) < len(start)
-    except UnicodeDecodeError:
-        is_text = False
-    if not is_text:
+    few_controls = 20 * len(CONTROLS.findall(start.replace(b"\0", b""))) < len(start)
+    if not (few_controls and _starts_in_utf8(start)):
         return " " in text or "\n" in text
     lines = len(start) >= SHORT if b"\n" not in start else 2 * text.count("\n") >= start.count(b"\n")
     return lines and 8 * start.count(b"\0") >= len(start)
@@ -217,6 +207,15 @@ def readings(encoding: str, data: bytes) -> str:
         excerpt = f"“{'…' * (start > 0)}{text[start:end].strip()}{'…' * (end < len(text))}”"
         shown.setdefault(excerpt, f"as {title} reads {excerpt}")
     return ", ".join(shown.values())
+
+
+def _starts_in_utf8(start: bytes) -> bool:
+    """Whether the beginning of a file, which may end within a character, decodes as UTF-8."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decodes(data: bytes, encoding: str) -> bool:

@@ -79,19 +79,22 @@ class Members:
         readers = [replace(member, network=watched(member.network, on_step)) for member in self.translators]
         return replace(self, translators=tuple(readers), on_step=on_step)
 
+    @property
+    def models(self) -> list[Member]:
+        """The translation models, and the language model if there is one."""
+        return [*self.translators, *([] if self.language_model is None else [self.language_model])]
+
     @cached_property
     def products(self) -> int:
         """Multiplications of a search step per hypothesis, approximately."""
-        models = [*self.translators, *([] if self.language_model is None else [self.language_model])]
-        return sum(weight.numel() for model in models for weight in model.network.decoder.parameters()) + sum(
-            model.network.output.weight.numel() for model in models
+        return sum(weight.numel() for model in self.models for weight in model.network.decoder.parameters()) + sum(
+            model.network.output.weight.numel() for model in self.models
         )
 
     @cached_property
     def state_size(self) -> int:
         """Numbers of the recurrent state of a hypothesis, which a search step reads and writes: large with mLSTMs."""
-        models = [*self.translators, *([] if self.language_model is None else [self.language_model])]
-        return sum(cell.hidden_size + cell.state_size for model in models for cell in model.network.decoder.cells)
+        return sum(cell.hidden_size + cell.state_size for model in self.models for cell in model.network.decoder.cells)
 
     @property
     def width(self) -> int:
