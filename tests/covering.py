@@ -56,7 +56,7 @@ VALUES: dict[str, list[Any]] = {
     "model.forget_bias": [-1.0, 3.0], "model.embedding_range": [0.01, 1.0], "batch.tokens": [40, 300],
     "batch.pool": [1, 1000],
     "loss.label_smoothing": [0.0, 0.9], "loss.consistency": [0.5, 5.0], "loss.simcut": [0.5, 3.0],
-    "loss.cutoff": [0.5], "loss.guided_attention": [0.5, 2.0], "loss.guided_until": [0.1, 1.0],
+    "loss.cutoff": [0.5], "loss.cutoff_span": [3], "loss.guided_attention": [0.5, 2.0], "loss.guided_until": [0.1, 1.0],
     "loss.bag_of_words": [0.5, 2.0], "loss.bag_until": [0.1, 0.5],
     "scheduled_sampling.rate": [0.3, 1.0],
     "scheduled_sampling.updates": [1], "risk.weight": [0.5, 1.0], "risk.samples": [2, 3],

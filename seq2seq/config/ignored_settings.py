@@ -162,7 +162,8 @@ def _of_objectives(config: TrainConfig) -> Iterator[Condition]:
     yield Condition(("loss.guided_until",), unguided, "with loss.guided_attention=0", "loss.guided_attention above 0")
     unbagged = config.loss.bag_of_words == 0
     yield Condition(("loss.bag_until",), unbagged, "with loss.bag_of_words=0", "loss.bag_of_words above 0")
-    yield Condition(("loss.cutoff",), config.loss.simcut == 0, "with loss.simcut=0", "loss.simcut above 0")
+    uncut = config.loss.simcut == 0
+    yield Condition(("loss.cutoff", "loss.cutoff_span"), uncut, "with loss.simcut=0", "loss.simcut above 0")
     alone = config.training.ema is None
     yield Condition(("training.self_distillation",), alone, "without a moving average", "training.ema=0.999")
     settings = ("kind", "metric", "samples", "temperature", "max_length_ratio", "max_length_offset", "sharpness")
@@ -174,9 +175,10 @@ def _of_objectives(config: TrainConfig) -> Iterator[Condition]:
         "with risk.kind=reinforce",
         "risk.kind=minimum_risk",
     )
-    losses = ("consistency", "simcut", "cutoff", "guided_attention", "guided_until", "bag_of_words", "bag_until")
+    losses = ("consistency", "simcut", "cutoff", "cutoff_span")
+    auxiliary = ("guided_attention", "guided_until", "bag_of_words", "bag_until")
     yield Condition(
-        (*(f"loss.{name}" for name in losses), "scheduled_sampling."),
+        (*(f"loss.{name}" for name in losses + auxiliary), "scheduled_sampling."),
         risk.weight == 1,
         "with risk.weight=1: other objectives have weight 0",
         "risk.weight below 1",

@@ -210,6 +210,7 @@ class LossConfig:
     cutoff: float = setting(
         0.05, "simcut: probability that an input token is left out of the second pass", above=0, below=1
     )
+    cutoff_span: int = setting(1, "simcut: consecutive tokens that are left out together", at_least=1, at_most=100)
 
     guided_attention: float = setting(
         0.0, "weight with which attention is drawn towards the links of IBM Model 1 at first; 0: off", at_least=0

@@ -50,19 +50,21 @@ class SimCut:
     Args:
         alpha: weight of the divergence; 3 in the paper.
         rate: probability that a token is cut; 0.05 in the paper.
+        span: tokens that are cut together; 1 in the paper.
         smoothing: of labels.
         precision: of matrix products.
     """
 
-    def __init__(self, alpha: float, rate: float, smoothing: float, precision: Precision) -> None:
+    def __init__(self, alpha: float, rate: float, span: int, smoothing: float, precision: Precision) -> None:
         self.alpha = alpha
         self.rate = rate
+        self.span = span
         self.smoothing = smoothing
         self.precision = precision
 
     def __call__(self, network: Network, batch: Batch, update: int) -> Loss:
         """Sums over the batch's target tokens."""
-        cutoff = token_cutoff(batch, self.rate)
+        cutoff = span_cutoff(batch, self.rate, self.span)
         with autocast(self.precision, batch.source_BS.device):
             logits_PV = two_passes(network, batch, cutoff)
         loss = loss_sums(logits_PV[: len(batch.labels_P)], batch.labels_P, self.smoothing)
@@ -95,13 +97,20 @@ def doubled(batch: Batch) -> Batch:
     )
 
 
-def token_cutoff(batch: Batch, rate: float) -> Cutoff:
+def span_cutoff(batch: Batch, rate: float, span: int = 1) -> Cutoff:
     """Cut every input token with probability ``rate``, except EOS of the source and BOS of the target.
 
-    Embeddings become zero, and the others are not scaled (Shen et al. 2020, "token cutoff").
+    Spans of ``span`` tokens are cut; they may overlap, and begin before a sentence or end after it, so that all its
+    tokens have the same chance. Embeddings become zero, and the others are not scaled (Shen et al. 2020: "token cutoff"
+    with a span of 1; their "span cutoff" cuts one span of each sentence).
     """
+    no_start = (1 - rate) ** (1 / span)
     kept_BS, kept_BT = (
-        torch.empty(ids.shape, device=ids.device).bernoulli_(1 - rate) for ids in (batch.source_BS, batch.target_BT)
+        torch.empty(sentences, length + span - 1, device=batch.source_BS.device)
+        .bernoulli_(no_start)
+        .unfold(1, span, 1)
+        .amin(2)
+        for sentences, length in (batch.source_BS.shape, batch.target_BT.shape)
     )
     kept_BS.scatter_(1, batch.source_lengths_B.unsqueeze(1) - 1, 1.0)
     kept_BT[:, 0] = 1

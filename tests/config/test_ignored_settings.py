@@ -37,6 +37,7 @@ CASES: list[tuple[dict[str, Any], str, Any, list[tuple[str, Any]]]] = [
     (REINFORCE, "risk.sharpness", 0.1, [("risk.kind", "minimum_risk")]),
     (REINFORCE, "risk.reference", False, [("risk.kind", "minimum_risk")]),
     ({}, "loss.cutoff", 0.1, [("loss.simcut", 3.0)]),
+    ({}, "loss.cutoff_span", 3, [("loss.simcut", 3.0)]),
     ({"model.attention": "general"}, "loss.guided_until", 0.9, [("loss.guided_attention", 1.0)]),
     ({"model.attention": "none"}, "loss.guided_attention", 1.0, [("model.attention", "additive")]),
     ({"risk.weight": 1.0, "model.attention": "general"}, "loss.guided_attention", 1.0, [("risk.weight", 0.9)]),

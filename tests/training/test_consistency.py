@@ -17,8 +17,8 @@ from seq2seq.training.consistency import (
     SimCut,
     divergence,
     doubled,
+    span_cutoff,
     symmetric_divergence,
-    token_cutoff,
     two_passes,
 )
 from seq2seq.training.objective import TeacherForcing
@@ -160,7 +160,7 @@ def test_cutoff_leaves_bos_and_eos_and_cuts_the_other_tokens_at_its_rate():
     torch.manual_seed(2)
     total = Cutoff(torch.zeros(2, 4, 1), torch.zeros(2, 5, 1))
     for _ in range(300):
-        cutoff = token_cutoff(BATCH, 0.25)
+        cutoff = span_cutoff(BATCH, 0.25)
         total = Cutoff(*(one + other for one, other in zip(total, cutoff, strict=True)))
         assert all({*kept.flatten().tolist()} <= {0.0, 1.0} for kept in cutoff)
     source_BS, target_BT = (kept.squeeze(2) / 300 for kept in total)
@@ -170,6 +170,17 @@ def test_cutoff_leaves_bos_and_eos_and_cuts_the_other_tokens_at_its_rate():
     assert others.mean().item() == pytest.approx(0.75, abs=0.03)
     assert (others > 0.6).all()
     assert (others < 0.9).all()
+
+
+def test_spans_are_cut_whole_and_all_tokens_have_the_same_chance():
+    torch.manual_seed(3)
+    batch = make_batch([list(range(4, 24))] * 3000, [[5]] * 3000)
+    rows = (span_cutoff(batch, 0.3, 4).source_BS1.squeeze(2)[:, :20] == 0).int()
+    assert rows.float().mean(0).tolist() == pytest.approx([0.3] * 20, abs=0.035)  # four standard errors
+    inner = ["".join(map(str, row)).strip("1") for row in rows.tolist()]  # a span may begin or end outside
+    cut = [len(run) for row in inner for run in row.split("0") if run]
+    assert min(cut) == 4
+    assert max(cut) > 4
 
 
 POINTER = next(config for config in ARRANGEMENTS if config.copy is CopyKind.pointer)
@@ -183,7 +194,7 @@ def test_simcut_and_its_gradients_are_those_of_the_definition(config):
     """
     network = random_network(replace(config, dropout=0.0), 3, dtype=torch.float64).train()
     torch.manual_seed(4)
-    cutoff = token_cutoff(BATCH, 0.4)
+    cutoff = span_cutoff(BATCH, 0.4)
     assert cutoff.source_BS1.min() == cutoff.target_BT1.min() == 0
     plain_PV = network(*BATCH[:-1])
     tables = [(network.source_embedding, BATCH.source_BS), (network.target_embedding, BATCH.target_BT)]
@@ -204,7 +215,7 @@ def test_simcut_and_its_gradients_are_those_of_the_definition(config):
     expected = nll + 3 * one_way(torch.cat([plain_PV, cut_PV]))
     expected_gradients = torch.autograd.grad(expected, list(network.parameters()))
     torch.manual_seed(4)
-    loss = SimCut(3.0, 0.4, 0.1, Precision.float32)(network, BATCH, 1)
+    loss = SimCut(3.0, 0.4, 1, 0.1, Precision.float32)(network, BATCH, 1)
     assert loss.objective.item() == pytest.approx(expected.item(), rel=1e-5)
     plain = TeacherForcing(0.1, Precision.float32)(network, BATCH, 1)
     assert float(loss.cross_entropy) == pytest.approx(float(plain.cross_entropy), rel=1e-6)
@@ -218,7 +229,7 @@ def test_simcut_and_its_gradients_are_those_of_the_definition(config):
 def test_a_pass_does_not_depend_on_the_tokens_that_are_cut():
     network = random_network(replace(POINTER, dropout=0.0), 3, dtype=torch.float64)
     torch.manual_seed(4)
-    cutoff = token_cutoff(BATCH, 0.4)
+    cutoff = span_cutoff(BATCH, 0.4)
     other_BS, other_BT = (
         torch.where(kept.squeeze(2) == 0, ids.roll(1, 0), ids)
         for ids, kept in zip((BATCH.source_BS, BATCH.target_BT), cutoff, strict=True)
@@ -244,7 +255,7 @@ def test_a_language_model_has_its_target_cut():
     config = replace(config, attention=type(config.attention).none, decoder=replace(config.decoder, feed_context=False))
     network = random_network(config, 1, dtype=torch.float32).train()
     plain = TeacherForcing(0.0, Precision.float32)(network, BATCH, 1).objective
-    assert SimCut(3.0, 0.5, 0.0, Precision.float32)(network, BATCH, 1).objective > plain + 0.01
+    assert SimCut(3.0, 0.5, 1, 0.0, Precision.float32)(network, BATCH, 1).objective > plain + 0.01
 
 
 def test_two_consistency_losses_together_are_refused():
@@ -264,5 +275,5 @@ def test_simcut_increases_the_agreement_with_a_pass_without_some_tokens(tmp_path
         trainer(tmp_path / str(alpha), config, network=network, objective=objective, validate=Scripted([1.0])).fit()
         torch.manual_seed(0)
         with torch.no_grad():
-            result[alpha] = float(divergence(two_passes(network, HELD_OUT, token_cutoff(HELD_OUT, 0.2))))
+            result[alpha] = float(divergence(two_passes(network, HELD_OUT, span_cutoff(HELD_OUT, 0.2))))
     assert result[5.0] < 0.7 * result[0.0]
