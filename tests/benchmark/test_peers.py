@@ -2,6 +2,9 @@
 
 import json
 import math
+import os
+import subprocess
+import sys
 from argparse import Namespace
 from dataclasses import replace
 from itertools import product
@@ -145,11 +148,27 @@ def test_checkpoints_are_averaged():
 
 def test_a_program_that_fails_is_one_line(tmp_path):
     log = tmp_path / "logs" / "log"
-    assert run(["sh", "-c", "cat; echo warning >&2"], log, input="text") == "text"
+    assert run(["sh", "-c", "cat; echo warning >&2"], log, "text") == "text"
     assert log.read_text() == "warning\ntext"
     with pytest.raises(SystemExit, match=f"code 3: read {log}"):
         run(["sh", "-c", "echo why; exit 3"], log)
     assert log.read_text() == "why\n"
+
+
+def test_variables_that_suit_our_kernels_do_not_reach_other_programs():
+    ours = "ONEDNN_PRIMITIVE_CACHE_CAPACITY"
+    code = (
+        "import os, sys; from tests.tools.peers import __main__; from tests.tools.peers.transformer import run; "
+        f"from pathlib import Path; print(os.environ['{ours}'], run(['env'], Path(sys.argv[1])))"
+    )
+    outside = {name: value for name, value in os.environ.items() if name != ours}
+    command = [sys.executable, "-c", code, os.devnull]
+    own, printed = subprocess.run(command, env=outside, stdout=subprocess.PIPE, text=True, check=True).stdout.split(
+        " ", 1
+    )
+    assert int(own) > 0
+    assert "PATH=" in printed
+    assert ours not in printed
 
 
 @pytest.fixture
@@ -249,7 +268,7 @@ PERPLEXITIES = [9.0, 4.0, 6.5, 5.0]
 def test_joeynmt_keeps_the_mean_of_its_best_checkpoints(text, tmp_path, monkeypatch):
     folder = tmp_path / "1.1"
 
-    def fake(command, log, **options):
+    def fake(command, log, given="", variables=None):
         assert command[:4] == ["python", "-m", "joeynmt", "train"]
         settings = yaml.safe_load(command[4].read_text())
         (Path(settings["model_dir"]) / "tensorboard").mkdir(parents=True)
@@ -273,7 +292,7 @@ def test_joeynmt_keeps_the_mean_of_its_best_checkpoints(text, tmp_path, monkeypa
 def test_eole_keeps_the_mean_of_its_best_checkpoints(text, tmp_path, monkeypatch):
     folder = tmp_path / "1.1"
 
-    def fake(command, log, **options):
+    def fake(command, log, given="", variables=None):
         assert command[:3] == [Path("bin/eole"), "train", "-config"]
         model = Path(yaml.safe_load(command[3].read_text())["training"]["model_path"])
         for number in (1, 2, 3, 4, 5):  # the last step is saved without a validation

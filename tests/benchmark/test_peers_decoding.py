@@ -273,11 +273,11 @@ def test_lstms_have_our_sizes(text, tmp_path):
 def test_the_lstm_with_the_lowest_perplexity_is_kept(text, tmp_path, monkeypatch):
     opennmt, other = tmp_path / "opennmt-lstm" / "0.1", tmp_path / "eole-lstm" / "0.1"
 
-    def fake(command, log, **options):
+    def fake(command, log, given="", variables=None):
         settings = yaml.safe_load(command[-1].read_text())
         for number in (8, 9, 10, 11):  # as text, 10 is before 8
             if "save_model" in settings:
-                assert options["env"]["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] == "1"
+                assert variables["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] == "1"
                 Path(f"{settings['save_model']}_step_{number}.pt").write_text(f"{number}")
             else:
                 folder = Path(settings["training"]["model_path"]) / f"step_{number}"

@@ -14,3 +14,8 @@
 - `build_kernels`: compiles the arithmetic of exported pages.
 - `portable_speed`: exported models in every form: size, start, speed, equality.
 """
+
+import os
+
+INHERITED = dict(os.environ)
+"""The environment of other programs. ``seq2seq``, imported later, adds variables that suit its own kernels."""

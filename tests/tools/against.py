@@ -20,6 +20,7 @@ from seq2seq.errors import ConfigError, RunError
 from seq2seq.report.aligned import aligned
 from seq2seq.settings import Settings, plain_value, setting
 from seq2seq.system.workers import last_line
+from tests.tools import INHERITED
 from tests.tools.settings import run_tool
 
 BENCHMARK = Path(__file__).parents[2] / "recipes" / "benchmark.py"
@@ -75,7 +76,7 @@ def run_against(against: AgainstConfig, own: str) -> Iterator[Round]:
     pattern = regular_expression(against.figure, "against.figure")
     for _ in range(against.rounds):
         ours = figure_in(output_of(own), own_pattern, against.take, "against.own_figure")
-        theirs = figure_in(output_of(against.command), pattern, against.take, "against.figure")
+        theirs = figure_in(output_of(against.command, INHERITED), pattern, against.take, "against.figure")
         yield Round(ours, theirs, ratio(ours, theirs, against.lower_is_better))
 
 

@@ -117,11 +117,11 @@ class JoeyNMT(NamedTuple):
         longest = 2 * max(line.count(" ") + 1 for line in sources) + 5  # as eole
         settings["testing"] |= {"beam_size": beam, "max_output_length": longest}
         settings["testing"]["load_model"] = str(folder / "final.ckpt")
-        output = self._run("translate", settings, folder, input="\n".join(sources) + "\n")
+        output = self._run("translate", settings, folder, given="\n".join(sources) + "\n")
         log = (folder / "translate.log").read_text("utf-8")
         return output.removesuffix("\n").split("\n"), float(re.findall(r"Generation took ([\d.]+)", log)[-1])
 
-    def _run(self, mode: str, settings: dict[str, Any], folder: Path, *options: str, **more: Any) -> str:
+    def _run(self, mode: str, settings: dict[str, Any], folder: Path, *options: str, given: str = "") -> str:
         path = folder.with_name(f"{folder.name}.{mode}.yaml")
         path.write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
-        return run([self.python, "-m", "joeynmt", mode, path, *options], path.with_suffix(".log"), **more)
+        return run([self.python, "-m", "joeynmt", mode, path, *options], path.with_suffix(".log"), given)

@@ -13,7 +13,6 @@ torch below 2.3, which is left aside:
     ../opennmt-py/bin/pip install --only-binary :all: spacy fasttext-wheel
 """
 
-import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -128,7 +127,7 @@ class OpenNMTLSTM(LSTM):
         config = opennmt_config(self.text, self.sizes, folder, seed, self.updates)
         path.write_text(yaml.safe_dump(config, sort_keys=False), "utf-8")
         log = path.with_suffix(".log")
-        run([self.python.with_name("onmt_train"), "-config", path], log, env={**os.environ, **ENVIRONMENT})
+        run([self.python.with_name("onmt_train"), "-config", path], log, variables=ENVIRONMENT)
         printed = log.read_text("utf-8")
         steps = sorted(folder.glob("model_step_*.pt"), key=lambda step: int(step.stem.removeprefix("model_step_")))
         scores = [float(score) for score in re.findall(r"[Vv]alidation perplexity: (\S+)", printed)]

@@ -1,7 +1,6 @@
 """Measure the speed of translation: systems in processes of their own, in turn."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import torch
 
 from seq2seq.corpora.corpus import Pair
 from seq2seq.metrics.score import bleu
+from tests.tools import INHERITED
 from tests.tools.peers.lstm import ENVIRONMENT
 from tests.tools.peers.text import Text
 
@@ -111,7 +111,7 @@ def started(system: System, text: Text, log: Path) -> Iterator[Worker]:
             stderr=errors,
             encoding="utf-8",
             cwd=Path(__file__).parents[3],
-            env={**os.environ, **ENVIRONMENT, "OMP_NUM_THREADS": str(torch.get_num_threads())},
+            env={**INHERITED, **ENVIRONMENT, "OMP_NUM_THREADS": str(torch.get_num_threads())},
         )
         try:
             yield Worker(system, text, process, log)

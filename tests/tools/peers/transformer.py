@@ -3,10 +3,13 @@
 import math
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+from tests.tools import INHERITED
 
 VALIDATIONS = 40
 """Validations of a training; each saves a checkpoint."""
@@ -85,9 +88,17 @@ TRIES: list[dict[str, Any]] = [
 ]
 """Changes of a shape that are tried on the validation set, in this order."""
 
+NONE: Mapping[str, str] = MappingProxyType({})
 
-def run(command: Sequence[object], log: Path, **options: Any) -> str:
+
+def run(command: Sequence[object], log: Path, given: str = "", variables: Mapping[str, str] = NONE) -> str:
     """Run a program, keep all that it prints in ``log``, and return its standard output.
+
+    Args:
+        command: the program with its arguments.
+        log: is replaced.
+        given: its standard input.
+        variables: of the environment, in addition to those of peers.
 
     Raises:
         SystemExit: it failed.
@@ -95,7 +106,13 @@ def run(command: Sequence[object], log: Path, **options: Any) -> str:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as errors:
         done = subprocess.run(
-            list(map(str, command)), check=False, stdout=subprocess.PIPE, stderr=errors, encoding="utf-8", **options
+            list(map(str, command)),
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            encoding="utf-8",
+            input=given,
+            env={**INHERITED, **variables},
         )
         errors.write(done.stdout)
     if done.returncode:
