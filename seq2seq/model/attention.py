@@ -11,6 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from seq2seq.model.blocks import LinearOfRows
 from seq2seq.model.choices import AttentionKind
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.repeated_products import reused
@@ -58,9 +59,9 @@ class Attention(nn.Module):
         size = config.key_size
         self.heads = config.attention_heads
         self.scale = math.sqrt(self.heads / size) if scaled else 1.0
-        self.key_map = None if kind is AttentionKind.dot else nn.Linear(state_size, size, bias=False)
+        self.key_map = None if kind is AttentionKind.dot else LinearOfRows(state_size, size, bias=False)
         self.query_map = nn.Linear(query_size, size) if additive or scaled else None
-        self.value_map = nn.Linear(state_size, state_size, bias=False) if self.heads > 1 else None
+        self.value_map = LinearOfRows(state_size, state_size, bias=False) if self.heads > 1 else None
         self.energy = nn.Linear(size, 1, bias=False) if additive else None
         self.coverage_map = nn.Linear(1, size, bias=False) if config.coverage else None
         self.window = None if config.attention_window is None else Window(query_size, config.attention_window)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from seq2seq.model.attention import Attention, AttentionMemory
+from seq2seq.model.blocks import linear_of_rows
 from seq2seq.model.cell import Cell, CellState, cell_of, weight_dropped
 from seq2seq.model.cells import make_cell
 from seq2seq.model.choices import AttentionKind, AttentionOrder, Readout
@@ -257,7 +258,8 @@ class ReadoutLayer(nn.Linear):
             units: width H of the state, after which the context would stand.
         """
         if context_ND is None:
-            return linear(inputs_NTX, self.weight, self.bias)
+            one_position = inputs_NTX.size(1) == 1  # perhaps of a loop, where `repeated_products` sums the gradients
+            return (linear if one_position else linear_of_rows)(inputs_NTX, self.weight, self.bias)
         sizes = [units, context_ND.size(1), inputs_NTX.size(2) - units]
         W_state, W_context, W_input = torch.split_with_sizes(self.weight, sizes, dim=1)
         weight = torch.cat([W_state, W_input], dim=1)

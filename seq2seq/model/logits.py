@@ -6,7 +6,7 @@ P rows (positions or hypotheses), X any width.
 import torch
 from torch import Tensor
 
-CHUNK = 128
+CHUNK = 64
 """Rows that are processed together on a CPU: few enough to stay in its cache."""
 
 

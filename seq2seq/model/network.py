@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from seq2seq.errors import ConfigError
+from seq2seq.model.blocks import LinearOfRows
 from seq2seq.model.bridge import Bridge
 from seq2seq.model.choices import CopyKind, Tying
 from seq2seq.model.config import ModelConfig
@@ -65,7 +66,7 @@ class Network(nn.Module):
         self.encoder = Encoder(config) if has_encoder else None
         self.bridge = Bridge(config) if has_encoder else None
         self.decoder = Decoder(config)
-        self.output = nn.Linear(self.decoder.feature_size, target_vocabulary)
+        self.output = LinearOfRows(self.decoder.feature_size, target_vocabulary)
         self.pointer: Pointer | None = None
         if config.copy is CopyKind.pointer:
             copies_X = torch.full((source_vocabulary,), -1) if copies is None else torch.tensor(copies)

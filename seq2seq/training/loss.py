@@ -64,15 +64,20 @@ class SmoothedCrossEntropy(torch.autograd.Function):
         uniform_sum = torch.zeros((), device=logits_PV.device)
         chunk = chunk_size(logits_PV)
         for start in range(0, len(logits_PV), chunk):
-            logits_CV, labels_C1 = logits_PV[start : start + chunk], labels_P[start : start + chunk].unsqueeze(1)
-            probabilities_CV = logits_CV.softmax(1, dtype=torch.float32)
-            # The highest probability is at least 1 / V: its logarithm gives the log of the sum without another pass.
-            log_sum_C = logits_CV.amax(1).float() - probabilities_CV.amax(1).log()
-            label_sum += (log_sum_C - logits_CV.gather(1, labels_C1).squeeze(1)).sum()
+            # All steps overwrite one float32 copy, which stays in the cache; reductions of bfloat16 would cast again.
+            values_CV = logits_PV[start : start + chunk].to(torch.float32, copy=True)
+            labels_C1 = labels_P[start : start + chunk].unsqueeze(1)
+            label_C1, mean_C1 = values_CV.gather(1, labels_C1), values_CV.mean(1, keepdim=True)
+            highest_C1 = values_CV.amax(1, keepdim=True)
+            sum_C1 = values_CV.sub_(highest_C1).exp_().sum(1, keepdim=True)
+            log_sum_C1 = highest_C1 + sum_C1.log()
+            label_sum += (log_sum_C1 - label_C1).sum()
             if smoothing > 0:
-                uniform_sum += (log_sum_C - logits_CV.mean(1, dtype=torch.float32)).sum()
+                uniform_sum += (log_sum_C1 - mean_C1).sum()
             if gradient_PV is not None:
-                partial_CV = probabilities_CV.sub_(smoothing / logits_PV.size(1)) if smoothing > 0 else probabilities_CV
+                partial_CV = values_CV.div_(sum_C1)
+                if smoothing > 0:
+                    partial_CV.sub_(smoothing / logits_PV.size(1))
                 partial_CV.scatter_add_(1, labels_C1, partial_CV.new_full(labels_C1.shape, smoothing - 1))
                 gradient_PV[start : start + chunk] = partial_CV
         context.gradient_PV = gradient_PV
