@@ -136,7 +136,6 @@ class Divergence(torch.autograd.Function):
     """The divergence, in one direction or in both, with its gradient computed in the forward pass.
 
     With logits a and b and d = log p - log q, KL(p ‖ q) = Σ p d has the gradient p · (d - Σ p d) by a, and q - p by b.
-    In KL(p ‖ q) + KL(q ‖ p) = Σ (p - q) d and in the gradient the normalizers cancel: a - b has the place of d.
     """
 
     @staticmethod
@@ -146,17 +145,17 @@ class Divergence(torch.autograd.Function):
         total = torch.zeros((), device=logits_PV.device)
         rows, chunk = len(first_PV), chunk_size(logits_PV)
         for start in range(0, rows, chunk):
-            a_CV, b_CV = (half[start : start + chunk].float() for half in (first_PV, second_PV))
-            p_CV, q_CV = a_CV.softmax(1), b_CV.softmax(1)
+            log_p_CV, log_q_CV = (half[start : start + chunk].float().log_softmax(1) for half in (first_PV, second_PV))
+            d_CV = log_p_CV - log_q_CV
+            p_CV, q_CV = log_p_CV.exp_(), log_q_CV.exp_()
             p_minus_q_CV = p_CV - q_CV
-            d_CV = a_CV - b_CV if symmetric else a_CV.log_softmax(1) - b_CV.log_softmax(1)
             total += ((p_minus_q_CV if symmetric else p_CV) * d_CV).sum()
             if gradient_PV is not None:
                 by_a_CV, by_b_CV = _centred(p_CV, d_CV), -p_minus_q_CV
                 if symmetric:
                     by_a_CV, by_b_CV = by_a_CV + p_minus_q_CV, by_b_CV - _centred(q_CV, d_CV)
-                gradient_PV[start : start + len(a_CV)] = by_a_CV
-                gradient_PV[rows + start : rows + start + len(b_CV)] = by_b_CV
+                gradient_PV[start : start + len(p_CV)] = by_a_CV
+                gradient_PV[rows + start : rows + start + len(q_CV)] = by_b_CV
         context.gradient_PV = gradient_PV
         return total
 
