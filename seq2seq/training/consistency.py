@@ -50,12 +50,12 @@ class SimCut:
     Args:
         alpha: weight of the divergence; 3 in the paper.
         rate: probability that a token is cut; 0.05 in the paper.
-        span: tokens that are cut together; 1 in the paper.
         smoothing: of labels.
         precision: of matrix products.
+        span: tokens that are cut together; 1 in the paper.
     """
 
-    def __init__(self, alpha: float, rate: float, span: int, smoothing: float, precision: Precision) -> None:
+    def __init__(self, alpha: float, rate: float, smoothing: float, precision: Precision, span: int = 1) -> None:
         self.alpha = alpha
         self.rate = rate
         self.span = span

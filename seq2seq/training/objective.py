@@ -59,7 +59,7 @@ def build_objective(
     if loss.consistency > 0:
         objective = Consistency(loss.consistency, loss.label_smoothing, precision)
     elif loss.simcut > 0:
-        objective = SimCut(loss.simcut, loss.cutoff, loss.cutoff_span, loss.label_smoothing, precision)
+        objective = SimCut(loss.simcut, loss.cutoff, loss.label_smoothing, precision, loss.cutoff_span)
     if links is not None and loss.guided_attention > 0:
         updates = round(loss.guided_until * training.updates)
         objective = GuidedAttention(objective, links, loss.guided_attention, updates)

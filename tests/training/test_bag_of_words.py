@@ -142,7 +142,7 @@ def test_eos_is_not_counted_and_a_repeated_word_counts_each_time():
     assert reordered.item() == pytest.approx(added.item(), rel=1e-6)
 
 
-TWO_PASSES = [Consistency(1.0, 0.1, F32), SimCut(1.0, 0.3, 1, 0.1, F32)]
+TWO_PASSES = [Consistency(1.0, 0.1, F32), SimCut(1.0, 0.3, 0.1, F32)]
 
 
 @pytest.mark.parametrize("objective", TWO_PASSES, ids=["r-drop", "simcut"])

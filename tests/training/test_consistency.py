@@ -215,7 +215,7 @@ def test_simcut_and_its_gradients_are_those_of_the_definition(config):
     expected = nll + 3 * one_way(torch.cat([plain_PV, cut_PV]))
     expected_gradients = torch.autograd.grad(expected, list(network.parameters()))
     torch.manual_seed(4)
-    loss = SimCut(3.0, 0.4, 1, 0.1, Precision.float32)(network, BATCH, 1)
+    loss = SimCut(3.0, 0.4, 0.1, Precision.float32)(network, BATCH, 1)
     assert loss.objective.item() == pytest.approx(expected.item(), rel=1e-5)
     plain = TeacherForcing(0.1, Precision.float32)(network, BATCH, 1)
     assert float(loss.cross_entropy) == pytest.approx(float(plain.cross_entropy), rel=1e-6)
@@ -255,7 +255,7 @@ def test_a_language_model_has_its_target_cut():
     config = replace(config, attention=type(config.attention).none, decoder=replace(config.decoder, feed_context=False))
     network = random_network(config, 1, dtype=torch.float32).train()
     plain = TeacherForcing(0.0, Precision.float32)(network, BATCH, 1).objective
-    assert SimCut(3.0, 0.5, 1, 0.0, Precision.float32)(network, BATCH, 1).objective > plain + 0.01
+    assert SimCut(3.0, 0.5, 0.0, Precision.float32)(network, BATCH, 1).objective > plain + 0.01
 
 
 def test_two_consistency_losses_together_are_refused():

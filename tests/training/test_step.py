@@ -59,7 +59,7 @@ def objectives(precision: Precision) -> dict[str, Objective]:
     return {
         "plain": plain,
         "consistency": Consistency(2.0, 0.1, precision),
-        "simcut": SimCut(2.0, 0.2, 1, 0.1, precision),
+        "simcut": SimCut(2.0, 0.2, 0.1, precision),
         "scheduled sampling": ScheduledSampling(plain, ScheduledSamplingConfig(rate=0.5), 1, precision),
         "risk": RiskTraining(plain, RiskConfig(weight=0.5), draw, precision),
         "risk alone": RiskTraining(plain, RiskConfig(weight=1.0), draw, precision),
