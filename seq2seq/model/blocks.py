@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import linear
 
+from seq2seq.model.repeated_products import trains_in_16_bits
+
 BLOCK = 256
 """Rows of a block: so many that a product is as fast as a whole one, so few that little is computed twice."""
 
@@ -29,12 +31,8 @@ def linear_of_rows(rows_PX: Tensor, weight_YX: Tensor, bias_Y: Tensor | None = N
     oneDNN compiles a kernel for every shape of such a product, which takes several times as long as the product. In
     training every batch has another number of rows.
     """
-    if not (
-        rows_PX.device.type == "cpu"
-        and torch.is_grad_enabled()
-        and torch.is_autocast_enabled("cpu")
-        and torch.get_autocast_dtype("cpu") is torch.bfloat16
-    ):
+    device = rows_PX.device
+    if device.type != "cpu" or not trains_in_16_bits(device) or torch.get_autocast_dtype("cpu") is not torch.bfloat16:
         return linear(rows_PX, weight_YX, bias_Y)
     bias_Y = None if bias_Y is None else bias_Y.bfloat16()
     outputs_PY: Tensor = LinearInBlocks.apply(  # type: ignore[no-untyped-call]

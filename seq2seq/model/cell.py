@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, linear
 
 from seq2seq.model.kernels import CLOSED, faster_than_torch, flag_padding, run_kernel, run_lstm
-from seq2seq.model.repeated_products import repeated_products, sums_in_16_bits
+from seq2seq.model.repeated_products import repeated_products, trains_in_16_bits
 
 Gates = dict[str, Tensor]
 """Gate activations and candidate of one step, (N, H) each: input, forget, output, reset, update, candidate.
@@ -251,7 +251,7 @@ class HiddenStateCell(FusedCell):
         inputs_NTI = with_constant(inputs_NTI, constant_NX)
         state = zero_state(self, len(inputs_NTI), inputs_NTI) if state is None else state
         weights = weights or weight_dropped(self)
-        if inputs_NTI.device.type == "cpu" and sums_in_16_bits(inputs_NTI.device):
+        if inputs_NTI.device.type == "cpu" and trains_in_16_bits(inputs_NTI.device):
             # Torch's kernel makes one product per position too, but sums the gradients of weights in 16 bits.
             return run_steps(
                 lambda inputs, before: self.step(inputs, before, weights)[0], inputs_NTI, state, padding_NT

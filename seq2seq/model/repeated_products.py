@@ -21,13 +21,13 @@ def repeated_products(device: torch.device) -> AbstractContextManager[object]:
 
     It changes nothing without gradients or autocast.
     """
-    if sums_in_16_bits(device):
+    if trains_in_16_bits(device):
         return RepeatedProducts(torch.get_autocast_dtype(device.type))
     return nullcontext()
 
 
-def sums_in_16_bits(device: torch.device) -> bool:
-    """Whether gradients of a weight that is read at several positions would be summed in 16 bits."""
+def trains_in_16_bits(device: torch.device) -> bool:
+    """Whether products have 16 bits and gradients: then autograd sums the gradients of a weight in 16 bits."""
     return torch.is_grad_enabled() and torch.is_autocast_enabled(device.type)
 
 
