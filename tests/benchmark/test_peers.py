@@ -42,7 +42,13 @@ def arguments(tmp_path) -> Namespace:
     return Namespace(
         **{"text": folder, "folder": tmp_path / "out", "source": "en", "target": "de", "validation": "val"},
         **{"test": "test", "pairs": None, "vocabulary": 320, "joeynmt": Path("python"), "eole": None},
-        **{"shapes": ["tiny"], "updates": 100, "tries": 2, "seeds": [1, 2], "ours": ["training.updates=7"]},
+        **{
+            "systems": ["eole:tiny", "joeynmt:tiny"],
+            "updates": 100,
+            "tries": 2,
+            "seeds": [1, 2],
+            "ours": ["training.updates=7"],
+        },
     )
 
 
@@ -70,6 +76,7 @@ def test_shapes_are_scaled_to_the_number_of_weights(name, wanted, vocabulary):
     assert shape.parameters(vocabulary) == pytest.approx(wanted, rel=0.05 if wanted < 1e6 else 0.005)
     assert shape.width % (2 * shape.heads) == 0
     assert (shape.layers, shape.dropout) == (published.layers, published.dropout)
+    assert published.noam_factor(8000) == pytest.approx(shape.noam_factor(8000))
     if wanted > 1e6:
         assert shape.feed_forward / shape.width == pytest.approx(published.feed_forward / published.width, rel=0.35)
 
@@ -89,8 +96,8 @@ def test_the_learning_rate_has_its_maximum_after_the_warmup(updates, warmup):
 def test_every_try_changes_the_settings_and_ours_are_as_many(text):
     for system in (
         peers.Ours(text, ["updates=10"]),
-        peers.Transformer(text, joeynmt.JoeyNMT(Path()), SHAPES["masakhane"], 10),
-        peers.Transformer(text, eole.Eole(Path()), SHAPES["tiny"], 10),
+        peers.Transformer(text, joeynmt.JoeyNMT(Path()), SHAPES["masakhane"], [10] * len(TRIES)),
+        peers.Transformer(text, eole.Eole(Path()), SHAPES["tiny"], [10] * len(TRIES)),
     ):
         settings = [system.settings(number) for number in range(len(TRIES))]
         assert len({json.dumps(each) for each in settings}) == len(TRIES) == len(peers.TRIES)
@@ -125,7 +132,7 @@ def test_configs_name_files_that_exist_and_have_the_shape(text, tmp_path, config
     shape = SHAPES[name].scaled(100_000, text.tokenizer.size)
     settings = yaml.safe_load(yaml.safe_dump(config(text, shape, tmp_path / "run", 3, 400)))
     leaves = [*leaves_of(settings)]
-    assert {400, 3, 10, 100, shape.width, shape.feed_forward, shape.layers, shape.heads, 4096} <= set(leaves)
+    assert {400, 3, 20, 100, shape.width, shape.feed_forward, shape.layers, shape.heads, 4096} <= set(leaves)
     paths = [leaf for leaf in leaves if str(leaf).startswith(str(text.folder))]
     assert len(paths) >= 4
     for path in paths:
@@ -177,26 +184,27 @@ def fakes(monkeypatch) -> list[str]:
     done: list[str] = []
     clock = [0.0]
 
-    def train(seconds, parameters):
+    def train(start, each, parameters):
         def trained(self, settings, folder, seed):
             assert not folder.exists()
             folder.mkdir(parents=True)
             done.append(f"train {folder.parent.name}/{folder.name}")
             (folder / "settings.json").write_text(json.dumps(settings))
-            clock[0] += seconds
-            return parameters, settings.get("updates", 7)
+            updates = settings.get("updates", 7)
+            clock[0] += start + each * updates
+            return parameters, updates
 
         return trained
 
     def translate(self, folder, sources, beam):
         done.append(f"translate {folder.parent.name}/{folder.name} {len(sources)} {beam}")
         good = json.loads((folder / "settings.json").read_text())
-        better = good.get("dropout") == TRIES[1]["dropout"] or good.get("overrides") == ["training.updates=7"]
+        better = good.get("tokens") == TRIES[1]["tokens"] or good.get("overrides") == ["training.updates=7"]
         return Translated([line.upper() if better else line for line in sources], 10.0 * beam)
 
     monkeypatch.setattr(peers, "processor_seconds", lambda: clock[0])
-    monkeypatch.setattr(peers.Ours, "train", train(60, 150_000))
-    monkeypatch.setattr(peers.Transformer, "train", train(240, 150_100))
+    monkeypatch.setattr(peers.Ours, "train", train(32, 4, 150_000))
+    monkeypatch.setattr(peers.Transformer, "train", train(10, 2, 150_100))
     for system in (peers.Ours, peers.Transformer):
         monkeypatch.setattr(system, "translate", translate)
     return done
@@ -204,20 +212,21 @@ def fakes(monkeypatch) -> list[str]:
 
 def test_settings_are_chosen_and_nothing_that_is_finished_is_repeated(arguments, text, fakes):
     rows = peers.side_by_side(arguments, text)
-    assert [row.name for row in rows] == ["ours", "joeynmt-tiny", "joeynmt-tiny-equal-time"]
-    ours, equal_weights, equal_time = rows
-    assert [row.trainings[0].updates for row in rows] == [7, 100, 25], "a quarter of their time"
+    assert [row.name for row in rows] == ["ours", "joeynmt-tiny-equal-time", "joeynmt-tiny"]
+    ours, equal_time, published = rows
+    assert [row.trainings[0].updates for row in rows] == [7, 25, 100], "60 seconds are 10 and 2 for each update"
     assert [each.settings["overrides"] for each in ours.trainings] == [["training.updates=7"]] * 2
-    assert {each.settings["dropout"] for row in rows[1:] for each in row.trainings} == {TRIES[1]["dropout"]}
-    assert len([line for line in fakes if line.startswith("train")]) == 2 + 1 + 2 + 1 + 2
-    assert [equal_weights.speeds(), equal_time.minutes(), ours.minutes()] == [[10, 50], 4, 1]
+    assert {each.settings["tokens"] for each in equal_time.trainings} == {TRIES[1]["tokens"]}, "the better try"
+    assert {each.settings["tokens"] for each in published.trainings} == {4096}
+    assert len([line for line in fakes if line.startswith("train")]) == (2 + 1) + 2 * 2 + (2 + 1) + 2
+    assert [published.speeds(), equal_time.minutes(), ours.minutes()] == [[10, 50], 1, 1]
     fakes.clear()
     assert peers.side_by_side(arguments, text) == rows
     assert fakes == []
-    (arguments.folder / "joeynmt-tiny" / "1.2.json").unlink()
-    (arguments.folder / "joeynmt-tiny" / "1.2" / "half").touch()
+    (arguments.folder / "joeynmt-tiny" / "0.2.json").unlink()
+    (arguments.folder / "joeynmt-tiny" / "0.2" / "half").touch()
     assert peers.side_by_side(arguments, text) == rows
-    assert fakes == ["train joeynmt-tiny/1.2"]
+    assert fakes == ["train joeynmt-tiny/0.2"]
 
 
 def test_other_settings_in_the_same_folder_are_refused(arguments, text, fakes):
@@ -233,7 +242,7 @@ def test_sentences_are_sorted_for_a_peer_and_returned_in_order(text):
             assert [line.count(" ") for line in lines] == sorted(line.count(" ") for line in lines)
             return lines, 2.0
 
-    system = peers.Transformer(text, Peer(), SHAPES["tiny"], 1)  # type: ignore[arg-type]
+    system = peers.Transformer(text, Peer(), SHAPES["tiny"], [1])  # type: ignore[arg-type]
     found = system.translate(Path(), ["the green tree gives a river.", "sea.", "the house."], 5)
     assert found == Translated(["the green tree gives a river.", "sea.", "the house."], 1.5)
 
@@ -261,8 +270,17 @@ def test_the_table():
     assert "peer: {'updates': 7}" in found
 
 
-PERPLEXITIES = [9.0, 4.0, 6.5, 5.0]
+PERPLEXITIES = [math.nan, 4.0, 6.5, 5.0]
 """After 100, 200, 300 and 400 updates: the mean of the best two is that of 200 and 400."""
+
+
+def test_predicted_time_needs_a_machine_that_is_quiet(text, tmp_path, fakes, monkeypatch):
+    system = peers.Transformer(text, joeynmt.JoeyNMT(Path()), SHAPES["tiny"], [1])
+    assert peers.updates_within(310, system, 0, tmp_path, 1) == 150
+    assert peers.updates_within(1, system, 0, tmp_path, 1) == 1
+    monkeypatch.setattr(peers, "processor_seconds", lambda: 1.0)
+    with pytest.raises(SystemExit, match="quiet machine"):
+        peers.updates_within(310, system, 0, tmp_path / "again", 1)
 
 
 def test_joeynmt_keeps_the_mean_of_its_best_checkpoints(text, tmp_path, monkeypatch):

@@ -1,20 +1,22 @@
-"""This toolkit beside Transformers of JoeyNMT and eole: same text, vocabulary and number of weights, then same time.
+"""This toolkit beside Transformers of JoeyNMT and eole: same text, vocabulary, number of weights and training time.
 
 python -m tests.tools.peers TEXT FOLDER --source en --target de --validation val --test test_2016_flickr \
     --joeynmt ../joeynmt/bin/python --eole ../eole/bin/python \
-    --ours experiment=multi30k_student training.updates=8000
+    --ours experiment=multi30k_student training.updates=4000
 
 TEXT has aligned files, one sentence per line: ``train.en``, ``val.en`` and so on. A peer is left out if its Python is
-not named; `joeynmt.py` and `eole.py` show how to install it. Each Transformer (`SHAPES`) is scaled to the number of
-weights of our model and trained for ``--updates``, and once more ("equal-time") for as many updates as fit into the
-processor time of our training. Settings are tuned on the validation set (BLEU, beam 5, first seed): ``--tries`` of ours
-(`TRIES`) and as many of theirs, at equal weights. The same command continues where it was interrupted: an unfinished
-training starts again, and nothing that is finished is repeated.
+not named; `joeynmt.py` and `eole.py` show how to install it. Each Transformer (``--systems``, a toolkit and one of
+`SHAPES`) is scaled to the number of weights of our model and trained twice: for as many updates as fit into the
+processor time of our training, which two short trainings predict ("equal-time"), and for ``--updates`` with the
+settings as published. Settings of ours and of equal time are tuned on the validation set (BLEU, beam 5, first seed),
+``--tries`` of each (`TRIES`). The same command continues where it was interrupted: an unfinished training starts
+again, and nothing that is finished is repeated.
 
 FOLDER/table.md has the table, report.md the scores, intervals and tests of recipes/compare.py. Training is processor
 time with validations, a mean over seeds; sentences per second are a median over seeds, without loading and without a
-warm-up (`decoding.py` measures speed more carefully). The peers train in float32, ours in ``training.precision``. Set
-OMP_NUM_THREADS for all.
+warm-up (`decoding.py` measures speed more carefully). JoeyNMT trains in float32, eole in the precision that ours
+chooses for this processor. JoeyNMT does not sort by length: about half of the tokens of its batches are padding. Set
+OMP_NUM_THREADS=1: more threads count while they wait.
 """
 
 import argparse
@@ -24,21 +26,17 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
-
-import torch
 
 from seq2seq import Translator
 from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.metrics.score import bleu
 from seq2seq.model.weights import read_size
-from seq2seq.run.folder import MODEL, RunFolder
-from seq2seq.system.device import resolve_precision
-from seq2seq.training.config import TrainingConfig
+from seq2seq.run.folder import MODEL
 from tests.tools.heading import heading
 from tests.tools.peers.eole import Eole
 from tests.tools.peers.joeynmt import JoeyNMT
@@ -50,10 +48,15 @@ from tests.tools.peers.transformer import TRIES as THEIR_TRIES
 TRIES: list[list[str]] = [
     [],
     ["model.dropout=0.2"],
-    ["optimizer.learning_rate=0.001"],
+    ["optimizer.learning_rate=0.002"],
     ["model.dropout=0.3", "model.word_dropout=0.1"],
 ]
 """Settings of ours that are tried on the validation set, in this order; as many as `THEIR_TRIES`."""
+
+PEERS: dict[str, Callable[[Path], JoeyNMT | Eole]] = {"joeynmt": JoeyNMT, "eole": Eole}
+
+TIMED = (40, 120)
+"""Updates of the two trainings that predict the time of a longer one."""
 
 Settings = dict[str, Any]
 
@@ -116,11 +119,13 @@ class Transformer(NamedTuple):
     text: Text
     peer: JoeyNMT | Eole
     shape: Shape
-    updates: int
+    updates: Sequence[int]
+    """Of each try."""
 
     def settings(self, number: int) -> Settings:
         """The settings of a try."""
-        return {"updates": self.updates, **asdict(self.peer.adapted(replace(self.shape, **THEIR_TRIES[number])))}
+        shape = self.peer.adapted(replace(self.shape, **THEIR_TRIES[number]))
+        return {"updates": self.updates[number], **asdict(shape)}
 
     def train(self, settings: Settings, folder: Path, seed: int) -> tuple[int, int]:
         """Train in a new folder, and return the numbers of weights and of updates."""
@@ -173,6 +178,18 @@ def translated(system: System, folder: Path, pairs: Sequence[Pair], split: str, 
     return Translated(*once(Path(f"{folder}.{split}.beam{beam}.json"), make))
 
 
+def updates_within(seconds: float, system: Transformer, number: int, folder: Path, seed: int) -> int:
+    """How many updates of a try take so much processor time, if start and validations take as long as in `TIMED`."""
+    few, many = (
+        trained(system._replace(updates=[updates] * (number + 1)), number, folder / f"{number}.{updates}", seed).seconds
+        for updates in TIMED
+    )
+    each = (many - few) / (TIMED[1] - TIMED[0])
+    if each <= 0:
+        sys.exit(f"error: {TIMED[1]} updates took no longer than {TIMED[0]}: delete {folder}, and use a quiet machine")
+    return max(1, round(TIMED[0] + (seconds - few) / each))
+
+
 def best_try(system: System, folder: Path, arguments: argparse.Namespace, validation: Sequence[Pair]) -> int:
     """The try with the highest BLEU on the validation set; the first of equal ones."""
     tries, seed = arguments.tries, arguments.seeds[0]
@@ -200,41 +217,32 @@ def measure(systems: Systems, folder: Path, seeds: Sequence[int], test: Sequence
 
 
 def side_by_side(arguments: argparse.Namespace, text: Text) -> list[Row]:
-    """Choose settings, train and translate: ours, the peers at equal weights, the peers at equal time."""
+    """Choose settings, train and translate: ours, each peer at equal time, and with the updates of the arguments."""
     folder, seeds = arguments.folder.resolve(), arguments.seeds
     validation, test = (pairs_of(text.folder, split, (text.source, text.target)) for split in ("validation", "test"))
 
     def chosen(name: str, system: System) -> tuple[System, int]:
         return system, best_try(system, folder / name, arguments, validation)
 
-    def first(name: str) -> Trained:
-        system, number = systems[name]
-        return trained(system, number, folder / name / f"{number}.{seeds[0]}", seeds[0])
-
     systems: Systems = {"ours": chosen("ours", Ours(text, arguments.ours))}
-    ours = first("ours")
-    peers: dict[str, JoeyNMT | Eole] = {}
-    if arguments.joeynmt is not None:
-        peers["joeynmt"] = JoeyNMT(arguments.joeynmt)
-    if arguments.eole is not None:
-        peers["eole"] = Eole(arguments.eole)
-    for toolkit, peer in peers.items():
-        for shape in arguments.shapes:
-            name = f"{toolkit}-{shape}"
-            scaled = peer.adapted(SHAPES[shape]).scaled(ours.parameters, text.tokenizer.size)
-            systems[name] = chosen(name, Transformer(text, peer, scaled, arguments.updates))
-    for name, (system, number) in list(systems.items()):
-        if isinstance(system, Transformer):
-            updates = max(1, round(arguments.updates * ours.seconds / first(name).seconds))
-            systems[f"{name}-equal-time"] = system._replace(updates=updates), number
+    system, number = systems["ours"]
+    ours = trained(system, number, folder / "ours" / f"{number}.{seeds[0]}", seeds[0])
+    pythons = {"joeynmt": arguments.joeynmt, "eole": arguments.eole}
+    for word in arguments.systems:
+        toolkit, shape = word.split(":")
+        if pythons[toolkit] is None:
+            continue
+        peer = PEERS[toolkit](pythons[toolkit])
+        name, scaled = f"{toolkit}-{shape}", SHAPES[shape].scaled(ours.parameters, text.tokenizer.size)
+        published = Transformer(text, peer, scaled, [arguments.updates])
+        updates = [
+            updates_within(ours.seconds, published, number, folder / f"{name}-timed", seeds[0])
+            for number in range(arguments.tries)
+        ]
+        timed = f"{name}-equal-time"
+        systems[timed] = chosen(timed, published._replace(updates=updates))
+        systems[name] = published, 0
     return measure(systems, folder, seeds, test)
-
-
-def precisions(arguments: argparse.Namespace) -> str:
-    """In what numbers the systems train."""
-    run = RunFolder.open(arguments.folder / "ours" / f"0.{arguments.seeds[0]}")
-    own = resolve_precision(run.section("training", TrainingConfig).precision, torch.device("cpu"))
-    return f"ours trains in {own}, the peers in float32."
 
 
 def main() -> None:
@@ -250,9 +258,10 @@ def main() -> None:
     parser.add_argument("--vocabulary", type=int, default=5000, help="tokens of the joint vocabulary")
     parser.add_argument("--joeynmt", type=Path, help="Python of JoeyNMT's environment")
     parser.add_argument("--eole", type=Path, help="Python of eole's environment")
-    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES))
-    parser.add_argument("--updates", type=int, default=8000, help="of each peer")
-    parser.add_argument("--tries", type=int, choices=range(1, len(TRIES) + 1), default=len(TRIES))
+    pairs = [f"{toolkit}:{shape}" for toolkit in PEERS for shape in SHAPES]
+    parser.add_argument("--systems", nargs="*", choices=pairs, default=["eole:tiny", "joeynmt:masakhane"])
+    parser.add_argument("--updates", type=int, default=8000, help="of the peers' longer training")
+    parser.add_argument("--tries", type=int, choices=range(1, len(TRIES) + 1), default=len(TRIES), help="of settings")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--ours", nargs="+", default=["experiment=multi30k_student"], help="settings of train.py")
     arguments = parser.parse_args()
@@ -262,8 +271,8 @@ def main() -> None:
     try:
         text = prepare(arguments, arguments.folder.resolve() / "text")
         rows = side_by_side(arguments, text)
-        seeds = f"Seeds {', '.join(map(str, arguments.seeds))}; "
-        report(rows, arguments.folder, text, f"{heading('peers')}\n\n{seeds}{precisions(arguments)}")
+        seeds = f"Seeds {', '.join(map(str, arguments.seeds))}."
+        report(rows, arguments.folder, text, f"{heading('peers')}\n\n{seeds}")
     except (ConfigError, DataError, RunError) as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:

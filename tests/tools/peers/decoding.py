@@ -32,19 +32,18 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from seq2seq.corpora.corpus import Pair
 from seq2seq.errors import ConfigError, DataError, RunError
 from seq2seq.model.config import ModelConfig
 from seq2seq.model.weights import read_size
 from seq2seq.run.folder import MODEL, RunFolder
 from tests.tools.heading import heading
-from tests.tools.peers.__main__ import Trainer, Transformer, best_try, trained
+from tests.tools.peers.__main__ import Trainer, Transformer, trained
 from tests.tools.peers.eole import Eole
 from tests.tools.peers.lstm import EoleLSTM, OpenNMTLSTM, Sizes
 from tests.tools.peers.speed import System, Table, equal_translations, measure, started
 from tests.tools.peers.speed_table import document
 from tests.tools.peers.text import Text, pairs_of, prepare
-from tests.tools.peers.transformer import SHAPES, TRIES, run
+from tests.tools.peers.transformer import SHAPES, run
 
 
 def worker(python: object, toolkit: str, model: Path, option: str = "") -> list[str]:
@@ -78,16 +77,12 @@ def matched_lstms(arguments: argparse.Namespace, text: Text, sizes: Sizes) -> It
             yield System(f"{name} LSTM", group, weights, worker(python, group, place / file))
 
 
-def transformer(
-    arguments: argparse.Namespace, text: Text, parameters: int, validation: Sequence[Pair]
-) -> tuple[Path, int]:
+def transformer(arguments: argparse.Namespace, text: Text, parameters: int) -> tuple[Path, int]:
     """Eole's Transformer of as many weights, trained unless that is done: its folder and its number of weights."""
-    folder, seed, peer = arguments.folder.resolve() / f"eole-{arguments.shape}", arguments.seed, Eole(arguments.eole)
-    shape = peer.adapted(SHAPES[arguments.shape]).scaled(parameters, text.tokenizer.size)
-    system = Transformer(text, peer, shape, arguments.updates)
-    number = best_try(system, folder, argparse.Namespace(tries=arguments.tries, seeds=[seed]), validation)
-    model = folder / f"{number}.{seed}"
-    return model, trained(system, number, model, seed).parameters
+    shape = SHAPES[arguments.shape].scaled(parameters, text.tokenizer.size)
+    system = Transformer(text, Eole(arguments.eole), shape, [arguments.updates])
+    model = arguments.folder.resolve() / f"eole-{arguments.shape}" / f"0.{arguments.seed}"
+    return model, trained(system, 0, model, arguments.seed).parameters
 
 
 def convert(python: Path, model: Path) -> Path:
@@ -128,13 +123,12 @@ def side_by_side(arguments: argparse.Namespace) -> tuple[str, Table]:
         )
     folder = arguments.folder.resolve()
     text = prepare(arguments, folder / "text", tokenizers.source)
-    validation, test = (pairs_of(text.folder, split, (text.source, text.target)) for split in ("validation", "test"))
-    test = test[: arguments.sentences]
+    test = pairs_of(text.folder, "test", (text.source, text.target))[: arguments.sentences]
     systems = [*our_systems(runs, arguments.precisions)]
     parameters, notes = systems[0].parameters, [heading("peers.decoding")]
     systems += matched_lstms(arguments, text, Sizes.of(runs[0].section("model", ModelConfig)))
     if arguments.eole is not None:
-        model, weights = transformer(arguments, text, parameters, validation)
+        model, weights = transformer(arguments, text, parameters)
         converted = convert(arguments.eole, model)
         notes.append(checked(arguments.eole, model, converted, text, [pair.source for pair in test]))
         command = worker(arguments.eole, "eole", model / "final")
@@ -168,7 +162,6 @@ def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--lstm-updates", type=int, default=1000, help="of the LSTMs of the peers")
     parser.add_argument("--shape", choices=SHAPES, default="tiny", help="of the Transformer")
     parser.add_argument("--updates", type=int, default=8000, help="of the Transformer")
-    parser.add_argument("--tries", type=int, choices=range(1, len(TRIES) + 1), default=1, help="of its settings")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--compute-types", nargs="+", default=["float32", "int8"], help="of CTranslate2")
     parser.add_argument("--length-penalty", type=float, default=1.0, help="of CTranslate2; 0 ends its search earlier")

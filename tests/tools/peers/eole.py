@@ -18,11 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
+from seq2seq.system.capability import prefers_bfloat16
 from tests.tools.peers.text import Text
-from tests.tools.peers.transformer import VALIDATIONS, Shape, average, run
+from tests.tools.peers.transformer import VALIDATIONS, Shape, average, lowest, run
 
 
 def text_config(text: Text, folder: Path, seed: int) -> dict[str, Any]:
@@ -46,10 +48,11 @@ def text_config(text: Text, folder: Path, seed: int) -> dict[str, Any]:
     }
 
 
-def training_config(updates: int, tokens: int, validations: int) -> dict[str, Any]:
+def training_config(text: Text, updates: int, tokens: int, validations: int) -> dict[str, Any]:
     """The settings of training that all architectures share, which OpenNMT-py names in the same way.
 
     Args:
+        text: is read in buckets, which leave out a pair that they have twice.
         updates: of a training.
         tokens: of a batch.
         validations: of a training; each saves a checkpoint.
@@ -63,9 +66,9 @@ def training_config(updates: int, tokens: int, validations: int) -> dict[str, An
         "batch_type": "tokens",
         "batch_size": tokens,
         "accum_count": [1],
-        "bucket_size": 32768,
+        "bucket_size": min(32768, text.pairs),
         "num_workers": 0,
-        "valid_batch_size": 64,
+        "valid_batch_size": tokens,
         "train_steps": updates,
         "valid_steps": validate,
         "save_checkpoint_steps": validate,
@@ -93,18 +96,18 @@ def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> d
         },
         "training": {
             "model_path": str(folder / "model"),
-            "compute_dtype": "fp32",
+            "compute_dtype": "bf16" if shape.bfloat16 else "fp32",
             "param_init_method": "xavier_uniform",
             "adam_beta2": shape.beta2,
-            "decay_method": "noam",
-            "learning_rate": shape.noam_factor(updates),
+            "decay_method": "cosine",  # it ends at zero, which suits a training whose length is known
+            "learning_rate": shape.learning_rate,
             "warmup_steps": shape.warmup_of(updates),
             "max_grad_norm": 0.0,
             "dropout": [shape.dropout],
             "attention_dropout": [shape.attention_dropout],
             "label_smoothing": shape.label_smoothing,
             "log_attention_entropy": False,  # costs time
-            **training_config(updates, shape.tokens, VALIDATIONS),
+            **training_config(text, updates, shape.tokens, VALIDATIONS),
         },
     }
 
@@ -115,8 +118,12 @@ class Eole(NamedTuple):
     python: Path
 
     def adapted(self, shape: Shape) -> Shape:
-        """What eole makes of a shape: its decoder normalizes before sublayers, and embeddings have the same dropout."""
-        return replace(shape, norm="pre", embedding_dropout=shape.dropout)
+        """What eole makes of a shape: its decoder normalizes before sublayers, and embeddings have the same dropout.
+
+        It multiplies in bfloat16 on a processor where ours does.
+        """
+        bfloat16 = prefers_bfloat16(torch.device("cpu"))
+        return replace(shape, norm="pre", embedding_dropout=shape.dropout, bfloat16=bfloat16)
 
     def train(self, text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> int:
         """Train, keep the mean of the best checkpoints in ``final``, and return the number of weights."""
@@ -132,7 +139,8 @@ class Eole(NamedTuple):
         printed = log.read_text("utf-8")
         steps = sorted((folder / "model").glob("step_*"), key=lambda step: int(step.name.removeprefix("step_")))
         scores = [float(score) for score in re.findall(r"Validation perplexity: (\S+)", printed)]
-        best = sorted(zip(scores, steps, strict=False))[:checkpoints]  # the last step may have no score
+        scored = zip(scores, steps, strict=False)  # the last step may have no score
+        best = sorted(scored, key=lambda each: lowest(each[0]))[:checkpoints]
         weights = [step / "model.00.safetensors" for _, step in best]
         mean = average(weights, load_file)
         best[0][1].rename(folder / "final")

@@ -20,7 +20,7 @@ import torch
 import yaml
 
 from tests.tools.peers.text import Text
-from tests.tools.peers.transformer import VALIDATIONS, Shape, average, run
+from tests.tools.peers.transformer import VALIDATIONS, Shape, average, lowest, run
 
 
 def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> dict[str, Any]:
@@ -53,7 +53,8 @@ def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> d
         "training": {
             "optimizer": "adam",
             "adam_betas": [0.9, shape.beta2],
-            "scheduling": "noam",
+            "scheduling": "noam",  # it falls with the inverse square root of the update
+            "learning_rate": shape.learning_rate / shape.warmup_of(updates),  # of the first update
             "learning_rate_factor": shape.noam_factor(updates),
             "learning_rate_warmup": shape.warmup_of(updates),
             "learning_rate_min": 0.0,  # training ends below it
@@ -101,8 +102,9 @@ class JoeyNMT(NamedTuple):
         """Train, keep the mean of the best checkpoints as ``final.ckpt``, and return the number of weights."""
         self._run("train", config(text, shape, folder, seed, updates), folder, "--skip-test")
         validations = (folder / "validations.txt").read_text("utf-8")
-        scores = {int(step): float(ppl) for step, ppl in re.findall(r"Steps: (\d+)\t.*ppl: ([\d.]+)", validations)}
-        best = [folder / f"{step}.ckpt" for step in sorted(scores, key=scores.__getitem__)[: shape.average]]
+        scores = {int(step): float(ppl) for step, ppl in re.findall(r"Steps: (\d+)\t.*ppl: (\S+)", validations)}
+        steps = sorted(scores, key=lambda step: lowest(scores[step]))
+        best = [folder / f"{step}.ckpt" for step in steps[: shape.average]]
         mean = average(best, lambda path: torch.load(path, weights_only=False)["model_state"])
         for path in folder.glob("*.ckpt"):
             path.unlink()

@@ -48,10 +48,10 @@ class Sizes:
         return cls(model.embedding_size, model.decoder.size + model.decoder.size % 2, model.decoder.layers)
 
 
-def training(updates: int) -> dict[str, Any]:
+def training(text: Text, updates: int) -> dict[str, Any]:
     """The settings of training, which both toolkits name in the same way."""
     return {
-        **training_config(updates, 4096, VALIDATIONS),
+        **training_config(text, updates, 4096, VALIDATIONS),
         "learning_rate": 0.001,
         "decay_method": "none",
         "learning_rate_decay": 1.0,
@@ -76,7 +76,7 @@ def opennmt_config(text: Text, sizes: Sizes, folder: Path, seed: int, updates: i
         "input_feed": 1,
         "save_model": str(folder / "model"),
         "report_every": max(1, updates // VALIDATIONS),
-        **training(updates),
+        **training(text, updates),
     }
 
 
@@ -99,7 +99,7 @@ def eole_config(text: Text, sizes: Sizes, folder: Path, seed: int, updates: int)
                 **stack,
             },
         },
-        "training": {"model_path": str(folder / "model"), "compute_dtype": "fp32", **training(updates)},
+        "training": {"model_path": str(folder / "model"), "compute_dtype": "fp32", **training(text, updates)},
     }
 
 

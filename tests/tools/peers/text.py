@@ -44,6 +44,11 @@ class Text:
         return self.tokenizer.decode(self.ids[token] for token in line.split() if token in self.ids)
 
     @cached_property
+    def pairs(self) -> int:
+        """The number of training pairs."""
+        return sum(1 for _ in read_lines(self.file("train", self.source)))
+
+    @cached_property
     def ids(self) -> dict[str, int]:
         """The id of each token that is not special, in the order of the vocabulary."""
         numbers = range(PAD + 1, self.tokenizer.size)
