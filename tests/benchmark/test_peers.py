@@ -42,13 +42,8 @@ def arguments(tmp_path) -> Namespace:
     return Namespace(
         **{"text": folder, "folder": tmp_path / "out", "source": "en", "target": "de", "validation": "val"},
         **{"test": "test", "pairs": None, "vocabulary": 320, "joeynmt": Path("python"), "eole": None},
-        **{
-            "systems": ["eole:tiny", "joeynmt:tiny"],
-            "updates": 100,
-            "tries": 2,
-            "seeds": [1, 2],
-            "ours": ["training.updates=7"],
-        },
+        **{"systems": ["eole:tiny", "joeynmt:tiny"], "updates": 100, "tries": 2, "seeds": [1, 2]},
+        **{"ours": ["training.updates=7"]},
     )
 
 

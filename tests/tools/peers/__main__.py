@@ -225,22 +225,22 @@ def side_by_side(arguments: argparse.Namespace, text: Text) -> list[Row]:
         return system, best_try(system, folder / name, arguments, validation)
 
     systems: Systems = {"ours": chosen("ours", Ours(text, arguments.ours))}
-    system, number = systems["ours"]
-    ours = trained(system, number, folder / "ours" / f"{number}.{seeds[0]}", seeds[0])
+    system, best = systems["ours"]
+    ours = trained(system, best, folder / "ours" / f"{best}.{seeds[0]}", seeds[0])
     pythons = {"joeynmt": arguments.joeynmt, "eole": arguments.eole}
     for word in arguments.systems:
         toolkit, shape = word.split(":")
         if pythons[toolkit] is None:
             continue
         peer = PEERS[toolkit](pythons[toolkit])
-        name, scaled = f"{toolkit}-{shape}", SHAPES[shape].scaled(ours.parameters, text.tokenizer.size)
+        name, scaled = f"{toolkit}-{shape}", peer.adapted(SHAPES[shape]).scaled(ours.parameters, text.tokenizer.size)
         published = Transformer(text, peer, scaled, [arguments.updates])
-        updates = [
+        fitting = [
             updates_within(ours.seconds, published, number, folder / f"{name}-timed", seeds[0])
             for number in range(arguments.tries)
         ]
-        timed = f"{name}-equal-time"
-        systems[timed] = chosen(timed, published._replace(updates=updates))
+        equal = f"{name}-equal-time"
+        systems[equal] = chosen(equal, published._replace(updates=fitting))
         systems[name] = published, 0
     return measure(systems, folder, seeds, test)
 

@@ -79,8 +79,9 @@ def matched_lstms(arguments: argparse.Namespace, text: Text, sizes: Sizes) -> It
 
 def transformer(arguments: argparse.Namespace, text: Text, parameters: int) -> tuple[Path, int]:
     """Eole's Transformer of as many weights, trained unless that is done: its folder and its number of weights."""
-    shape = SHAPES[arguments.shape].scaled(parameters, text.tokenizer.size)
-    system = Transformer(text, Eole(arguments.eole), shape, [arguments.updates])
+    peer = Eole(arguments.eole)
+    shape = peer.adapted(SHAPES[arguments.shape]).scaled(parameters, text.tokenizer.size)
+    system = Transformer(text, peer, shape, [arguments.updates])
     model = arguments.folder.resolve() / f"eole-{arguments.shape}" / f"0.{arguments.seed}"
     return model, trained(system, 0, model, arguments.seed).parameters
 

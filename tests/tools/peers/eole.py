@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 
 from seq2seq.system.capability import prefers_bfloat16
 from tests.tools.peers.text import Text
-from tests.tools.peers.transformer import VALIDATIONS, Shape, average, lowest, run
+from tests.tools.peers.transformer import VALIDATIONS, Shape, average, best, run
 
 
 def text_config(text: Text, folder: Path, seed: int) -> dict[str, Any]:
@@ -139,11 +139,9 @@ class Eole(NamedTuple):
         printed = log.read_text("utf-8")
         steps = sorted((folder / "model").glob("step_*"), key=lambda step: int(step.name.removeprefix("step_")))
         scores = [float(score) for score in re.findall(r"Validation perplexity: (\S+)", printed)]
-        scored = zip(scores, steps, strict=False)  # the last step may have no score
-        best = sorted(scored, key=lambda each: lowest(each[0]))[:checkpoints]
-        weights = [step / "model.00.safetensors" for _, step in best]
-        mean = average(weights, load_file)
-        best[0][1].rename(folder / "final")
+        kept = best(scores, steps, checkpoints)
+        mean = average([step / "model.00.safetensors" for step in kept], load_file)
+        kept[0].rename(folder / "final")
         save_file(mean, folder / "final" / "model.00.safetensors")
         shutil.rmtree(folder / "model")
         return int(re.findall(r"number of parameters: (\d+)", printed)[-1])

@@ -20,7 +20,7 @@ import torch
 import yaml
 
 from tests.tools.peers.text import Text
-from tests.tools.peers.transformer import VALIDATIONS, Shape, average, lowest, run
+from tests.tools.peers.transformer import VALIDATIONS, Shape, average, best, run
 
 
 def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> dict[str, Any]:
@@ -36,7 +36,6 @@ def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> d
         "dropout": shape.dropout,
         "embeddings": {"embedding_dim": shape.width, "scale": True, "dropout": shape.embedding_dropout},
     }
-    validate = max(1, updates // VALIDATIONS)
     return {
         "name": folder.name,
         "joeynmt_version": "2.3.0",
@@ -50,26 +49,7 @@ def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> d
             "src": {"lang": text.source, **side},
             "trg": {"lang": text.target, **side},
         },
-        "training": {
-            "optimizer": "adam",
-            "adam_betas": [0.9, shape.beta2],
-            "scheduling": "noam",  # it falls with the inverse square root of the update
-            "learning_rate": shape.learning_rate / shape.warmup_of(updates),  # of the first update
-            "learning_rate_factor": shape.noam_factor(updates),
-            "learning_rate_warmup": shape.warmup_of(updates),
-            "learning_rate_min": 0.0,  # training ends below it
-            "normalization": "tokens",
-            "label_smoothing": shape.label_smoothing,
-            "batch_type": "token",
-            "batch_size": shape.tokens,
-            "epochs": 1_000_000,
-            "updates": updates,
-            "validation_freq": validate,
-            "logging_freq": validate,
-            "early_stopping_metric": "ppl",
-            "keep_best_ckpts": -1,
-            "print_valid_sents": [],
-        },
+        "training": training_config(shape, updates),
         "testing": {
             "batch_type": "sentence",
             "batch_size": 32,
@@ -89,6 +69,31 @@ def config(text: Text, shape: Shape, folder: Path, seed: int, updates: int) -> d
     }
 
 
+def training_config(shape: Shape, updates: int) -> dict[str, Any]:
+    """The settings of training."""
+    validate = max(1, updates // VALIDATIONS)
+    return {
+        "optimizer": "adam",
+        "adam_betas": [0.9, shape.beta2],
+        "scheduling": "noam",  # it falls with the inverse square root of the update
+        "learning_rate": shape.learning_rate / shape.warmup_of(updates),  # of the first update
+        "learning_rate_factor": shape.noam_factor(updates),
+        "learning_rate_warmup": shape.warmup_of(updates),
+        "learning_rate_min": 0.0,  # training ends below it
+        "normalization": "tokens",
+        "label_smoothing": shape.label_smoothing,
+        "batch_type": "token",
+        "batch_size": shape.tokens,
+        "epochs": 1_000_000,
+        "updates": updates,
+        "validation_freq": validate,
+        "logging_freq": validate,
+        "early_stopping_metric": "ppl",
+        "keep_best_ckpts": -1,
+        "print_valid_sents": [],
+    }
+
+
 class JoeyNMT(NamedTuple):
     """JoeyNMT, run by the Python of its environment."""
 
@@ -102,10 +107,11 @@ class JoeyNMT(NamedTuple):
         """Train, keep the mean of the best checkpoints as ``final.ckpt``, and return the number of weights."""
         self._run("train", config(text, shape, folder, seed, updates), folder, "--skip-test")
         validations = (folder / "validations.txt").read_text("utf-8")
-        scores = {int(step): float(ppl) for step, ppl in re.findall(r"Steps: (\d+)\t.*ppl: (\S+)", validations)}
-        steps = sorted(scores, key=lambda step: lowest(scores[step]))
-        best = [folder / f"{step}.ckpt" for step in steps[: shape.average]]
-        mean = average(best, lambda path: torch.load(path, weights_only=False)["model_state"])
+        scores = {
+            folder / f"{step}.ckpt": float(ppl) for step, ppl in re.findall(r"Steps: (\d+)\t.*ppl: (\S+)", validations)
+        }
+        kept = best(scores.values(), scores, shape.average)
+        mean = average(kept, lambda path: torch.load(path, weights_only=False)["model_state"])
         for path in folder.glob("*.ckpt"):
             path.unlink()
         torch.save({"model_state": mean}, folder / "final.ckpt")

@@ -23,7 +23,7 @@ import yaml
 from seq2seq.model.config import ModelConfig
 from tests.tools.peers.eole import Eole, text_config, training_config
 from tests.tools.peers.text import Text
-from tests.tools.peers.transformer import run
+from tests.tools.peers.transformer import best, run
 
 VALIDATIONS = 10
 """Validations of a training; each saves a checkpoint."""
@@ -131,8 +131,7 @@ class OpenNMTLSTM(LSTM):
         printed = log.read_text("utf-8")
         steps = sorted(folder.glob("model_step_*.pt"), key=lambda step: int(step.stem.removeprefix("model_step_")))
         scores = [float(score) for score in re.findall(r"[Vv]alidation perplexity: (\S+)", printed)]
-        best = min(zip(scores, steps, strict=False))[1]  # the last step may have no score
-        best.rename(folder / "final.pt")
+        best(scores, steps, 1)[0].rename(folder / "final.pt")
         for step in folder.glob("model_step_*.pt"):
             step.unlink()
         return int(re.findall(r"number of parameters: (\d+)", printed)[-1]), self.updates

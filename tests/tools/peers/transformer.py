@@ -3,7 +3,7 @@
 import math
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -127,9 +127,14 @@ def run(command: Sequence[object], log: Path, given: str = "", variables: Mappin
     return str(done.stdout)
 
 
-def lowest(perplexity: float) -> float:
-    """The order of checkpoints: a training that diverged has none that is a number."""
-    return math.inf if math.isnan(perplexity) else perplexity
+def best(perplexities: Iterable[float], checkpoints: Iterable[Path], number: int) -> list[Path]:
+    """The checkpoints with the lowest perplexities, in this order. Those that are not a number come last.
+
+    The last checkpoints may have no perplexity; they are left out.
+    """
+    scored = zip(perplexities, checkpoints, strict=False)
+    found = sorted(scored, key=lambda each: math.inf if math.isnan(each[0]) else each[0])
+    return [path for _, path in found[:number]]
 
 
 def average(checkpoints: Sequence[Path], load: Callable[[Path], dict[str, Any]]) -> dict[str, Any]:
